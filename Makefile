@@ -1,0 +1,46 @@
+# airside: everything a newcomer needs is `make demo` and `make test`; both set up what they need first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SHELL := /bin/bash
+export PYTHONHASHSEED ?= 0
+
+.PHONY: help demo test check format lock clean
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(STAMP): requirements.lock pyproject.toml
+	@echo "Setting up $(VENV) from requirements.lock (once; about a minute) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "airside needs Python 3.11 or newer")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP) ## run the shop's support agent through success, approval, denial, crash and budget stop
+	@$(BIN)/airside demo
+
+test: $(STAMP) check ## run every check and every test
+	$(BIN)/python -m pytest -n 2
+
+check: $(STAMP) ## lint, types, layers and house limits, in seconds
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/house_limits.py
+	@$(BIN)/interrogate --quiet src/airside
+
+format: $(STAMP) ## format the code
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+bench-%: $(STAMP) ## run one benchmark, e.g. bench-gateway
+	@$(BIN)/python -m benchmarks.$*
+
+lock: ## renew requirements.lock (needs uv)
+	@uv pip compile pyproject.toml --extra pydantic-ai --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet --upgrade -o requirements.lock
+
+clean: ## remove what was built
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .airside

@@ -1,0 +1,1 @@
+"""airside: the production runtime for AI agents."""

@@ -1,0 +1,1 @@
+"""How agents of several frameworks are run."""

@@ -1,0 +1,1 @@
+"""Settings: every knob of airside, typed and limited."""

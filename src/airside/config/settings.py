@@ -1,0 +1,220 @@
+"""Every setting of airside: typed, with default, unit and limits. Read from airside.yaml and AIRSIDE_* variables.
+
+Environment beats file; nested names join with two underscores (`AIRSIDE_BUDGETS__RUN__USD=0.50`). Two names from the
+field are honoured as aliases: `MODEL_PROVIDER` and `MAX_COST_PER_QUERY`. Unknown names in the file are errors.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Usd = Annotated[Decimal, Field(ge=0, le=1_000_000)]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Bytes = Annotated[int, Field(ge=1, le=1_073_741_824)]
+
+
+class Section(BaseModel):
+    """A group of settings; unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSettings(Section):
+    """Where everything is kept. `url` is empty for SQLite in `data_dir`, `memory:` for tests, else `postgresql://…`."""
+
+    url: str = ""
+    pool_connections_max: int = Field(default=10, ge=2, le=100, description="connections of one process to Postgres")
+    busy_timeout_s: Seconds = Field(default=10.0, description="how long to wait for another process's SQLite lock")
+
+
+class ServerSettings(Section):
+    """The HTTP faces. airside listens on loopback unless told otherwise."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=7878, ge=0, le=65_535, description="0 picks a free port")
+    body_bytes_max: Bytes = Field(default=10_485_760, description="largest request body; larger ones get 413")
+    requests_in_flight_max: int = Field(default=2_000, ge=1, le=100_000)
+    shutdown_grace_s: Seconds = 10.0
+
+
+class ModelPrice(Section):
+    """Dollars per million tokens, for models that the public price list does not know."""
+
+    input: Usd
+    output: Usd
+    cached_read: Usd | None = None
+    cache_write: Usd | None = None
+
+
+class ProviderSettings(Section):
+    """An upstream for model calls. The key is read from `api_key_file`, else `api_key`; agents never see it."""
+
+    kind: Literal["openai_compatible", "scripted"]
+    base_url: str = ""
+    api_key: SecretStr | None = None
+    api_key_file: Path | None = None
+    script: Path | None = Field(default=None, description="conversation file of a `scripted` provider")
+    timeout_s: Seconds = Field(default=120.0, description="whole answer")
+    connect_timeout_s: Seconds = 5.0
+    idle_timeout_s: Seconds = Field(default=60.0, description="longest silence within a stream")
+    connections_max: int = Field(default=1_000, ge=1, le=10_000)
+
+
+class ModelSettings(Section):
+    """What a model name that agents use stands for. Names not listed go to the default provider unchanged."""
+
+    provider: str
+    model: str = Field(default="", description="the provider's name for it; empty keeps the agent's")
+    price: ModelPrice | None = None
+
+
+class BudgetLimits(Section):
+    """Limits of one budget node; null is no limit."""
+
+    usd: Usd | None = None
+    tokens: Count | None = None
+    calls: Count | None = None
+    period: Literal["none", "hour", "day", "month"] = "none"
+
+
+class RunBudget(Section):
+    """Limits of each run (requirements D1, D2, D5, D7)."""
+
+    usd: Usd | None = Decimal("0.50")
+    tokens: Count | None = 100_000
+    calls: Count | None = 500
+    tool_calls_per_turn: Count | None = 10
+    wall_s: Seconds = Field(default=300.0, description="running time; waiting for people does not count")
+
+
+class BudgetSettings(Section):
+    """The budget tree: tenant ▸ business unit ▸ workflow ▸ run. Units and workflows are taken from a run's labels."""
+
+    run: RunBudget = RunBudget()
+    tenant: BudgetLimits = BudgetLimits()
+    business_units: dict[str, BudgetLimits] = {}
+    workflows: dict[str, BudgetLimits] = {}
+    reserve_output_tokens: int = Field(default=8_192, ge=1, le=1_000_000)
+    wait_s: Seconds = Field(default=60.0, description="how long a call waits for other calls' reservations")
+
+
+class AgentSettings(Section):
+    """An agent: how it is started, and what it may use. Exactly one of `entry` and `command` is given."""
+
+    adapter: Literal["plain", "pydantic_ai", "command"] = "plain"
+    entry: str = Field(default="", description="`package.module:name` of the agent")
+    command: list[str] = []
+    path: list[Path] = Field(default=[], description="folders put on the agent's sys.path")
+    model: str = Field(default="", description="default model name")
+    tools: list[str] = Field(default=[], description="names of tools the agent is offered; policy still decides")
+    isolation: Literal["auto", "inline", "process", "namespace"] | None = None
+    runs_max: int = Field(default=16, ge=1, le=10_000, description="runs of this agent at the same time")
+    budget: RunBudget | None = None
+    env_pass: list[str] = Field(default=[], description="environment variables it may see; an ungated grant")
+    attempts_max: int = Field(default=3, ge=1, le=20, description="attempts after crashes")
+
+
+class ToolSettings(Section):
+    """Hosted tools: modules with `@tool` functions, run in a process of their own."""
+
+    modules: list[str] = []
+    path: list[Path] = []
+    env_pass: list[str] = Field(default=[], description="environment variables the tool host may see")
+    result_bytes_max: Bytes = 10_485_760
+    concurrency_max: int = Field(default=32, ge=1, le=1_000)
+
+
+class PolicySettings(Section):
+    """Where the rules are; without a file everything that has an effect is denied."""
+
+    file: Path | None = None
+    approval_decide_by_s: float = Field(default=86_400.0, gt=0, le=2_592_000, description="how long a reviewer has")
+    approval_use_by_s: float = Field(default=3_600.0, gt=0, le=604_800, description="how long an approval may be used")
+
+
+class RunSettings(Section):
+    """How runs are executed."""
+
+    isolation: Literal["auto", "inline", "process", "namespace"] = "auto"
+    slots: int = Field(default=8, ge=1, le=1_000, description="attempts at the same time in one worker")
+    tenant_runs_max: int = Field(default=64, ge=1, le=100_000, description="running runs of a tenant")
+    queue_max: int = Field(default=100_000, ge=1, le=10_000_000, description="queued runs of a tenant; more get 429")
+    lease_renew_s: Seconds = 5.0
+    lease_expire_s: Seconds = 20.0
+    suspend_grace_s: float = Field(
+        default=0.5, ge=0, le=60, description="time in-flight tools get before an attempt ends"
+    )
+    divergence_wait_s: Seconds = 30.0
+    memory_bytes_max: int = Field(default=2_147_483_648, ge=67_108_864, le=1_099_511_627_776)
+    processes_max: int = Field(default=256, ge=8, le=100_000)
+    open_files_max: int = Field(default=256, ge=32, le=100_000)
+    result_bytes_max: Bytes = 10_485_760
+    replay_clock: Literal["journal", "real"] = "journal"
+
+
+class WebhookSettings(Section):
+    """Outgoing webhooks, signed as Standard Webhooks."""
+
+    secret: SecretStr | None = Field(default=None, description="`whsec_` plus base64; made at first start if absent")
+    timeout_s: Seconds = 10.0
+    tries_max: int = Field(default=8, ge=1, le=30)
+    allow_private_addresses: bool = Field(default=False, description="loopback and private networks as targets")
+
+
+class Settings(BaseSettings):
+    """All settings of one airside installation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="AIRSIDE_", env_nested_delimiter="__", extra="forbid", frozen=True, populate_by_name=True
+    )
+
+    data_dir: Path = Field(default=Path(".airside"), description="SQLite file, master key and sockets; mode 0700")
+    master_key_file: Path | None = Field(default=None, description="32 bytes in hex; default data_dir/master.key")
+    tenant: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="the first tenant")
+    time_zone: str = "UTC"
+    model_provider: str = Field(
+        default="scripted", validation_alias=AliasChoices("model_provider", "AIRSIDE_MODEL_PROVIDER", "MODEL_PROVIDER")
+    )
+    max_cost_per_query: Usd | None = Field(
+        default=None,
+        validation_alias=AliasChoices("max_cost_per_query", "AIRSIDE_MAX_COST_PER_QUERY", "MAX_COST_PER_QUERY"),
+        description="dollars a run may cost; beats budgets.run.usd",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    database: DatabaseSettings = DatabaseSettings()
+    server: ServerSettings = ServerSettings()
+    providers: dict[str, ProviderSettings] = {}
+    models: dict[str, ModelSettings] = {}
+    budgets: BudgetSettings = BudgetSettings()
+    agents: dict[str, AgentSettings] = {}
+    tools: ToolSettings = ToolSettings()
+    policy: PolicySettings = PolicySettings()
+    runs: RunSettings = RunSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order of precedence: arguments, environment, file."""
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+
+
+def load(file: Path | None, **overrides: Any) -> Settings:
+    """Read settings from `file` (if given) and the environment. Raises pydantic.ValidationError or FileNotFoundError."""
+    if file is not None and not file.is_file():
+        raise FileNotFoundError(f"no configuration file {file}")
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(**{**Settings.model_config, "yaml_file": file})
+
+    return FromFile(**overrides)

@@ -1,0 +1,1 @@
+"""The vocabulary and the ports of airside. No I/O happens here."""

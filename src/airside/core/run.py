@@ -1,0 +1,79 @@
+"""Runs, attempts and who is asking: the nouns of DESIGN §2 that live longer than one call."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class RunState(StrEnum):
+    """Where a run stands. Terminal states are never left."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING_APPROVAL = "waiting_approval"
+    PARKED = "parked"
+    HELD = "held"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    ESCALATED = "escalated"
+    CANCELLED = "cancelled"
+    DIVERGED = "diverged"
+
+
+TERMINAL = frozenset(
+    {
+        RunState.SUCCEEDED,
+        RunState.PARTIAL,
+        RunState.FAILED,
+        RunState.ESCALATED,
+        RunState.CANCELLED,
+        RunState.DIVERGED,
+    }
+)
+"""States in which a run has ended. `held` is not among them: it waits for a person."""
+
+
+class Role(StrEnum):
+    """What a management API key may do; each role includes those before it, except `agent`, which stands alone."""
+
+    AGENT = "agent"  # may call the gateways as an outside program; no management route
+    VIEWER = "viewer"  # may read
+    REVIEWER = "reviewer"  # may decide approvals
+    OPERATOR = "operator"  # may submit, cancel, kill
+    ADMIN = "admin"  # may manage keys and lift kills
+
+
+class Principal(Struct, frozen=True):
+    """The holder of a management API key."""
+
+    tenant_id: str
+    key_id: str
+    name: str
+    role: Role
+
+
+class Identity(Struct, frozen=True):
+    """Who makes a call: what a run token, or an outside program's key, resolves to.
+
+    `attempt` fences: the intent transaction refuses it once a newer attempt has started. `budget_path` names the
+    budget nodes that every call of the run is charged to, from the tenant down to the run. `supervised` is true when a
+    worker can end and re-run the attempt, so that a call may wait for a person. `subject` is whose personal data the
+    content is (the end user, else the run itself); content is sealed under the subject's key.
+    """
+
+    tenant_id: str
+    run_id: str
+    attempt: int
+    agent: str
+    release: str
+    subject: str
+    budget_path: tuple[str, ...]
+    supervised: bool
+    deadline_us: int
+    tools: tuple[str, ...] = ()
+
+    @property
+    def executor_of_attempt(self) -> str:
+        """The executor name under which the attempt process itself runs local tools."""
+        return f"attempt:{self.run_id}/{self.attempt}"

@@ -1,0 +1,1 @@
+"""The append-only journal, its databases and the sealing of content."""

@@ -1,0 +1,111 @@
+"""The journal's vocabulary: every entry type and the function that writes its body.
+
+Bodies are JSON with sorted keys. They hold ids, sizes, meters and decisions, never content: content is named by its
+keyed id. A type never changes its meaning; when its body changes, its version grows and readers upcast.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from airside.core.call import Call, CallState, Outcome
+from airside.core.errors import Code
+from airside.core.policy import Decision
+from airside.core.ports import Entry
+
+CALL_INTENT: Final = "call.intent"
+CALL_OUTCOME: Final = "call.outcome"
+CALL_REFUSED: Final = "call.refused"
+RUN_STATE: Final = "run.state"
+ATTEMPT_STARTED: Final = "attempt.started"
+ATTEMPT_ENDED: Final = "attempt.ended"
+APPROVAL_REQUESTED: Final = "approval.requested"
+APPROVAL_DECIDED: Final = "approval.decided"
+KILL_SET: Final = "kill.set"
+KILL_LIFTED: Final = "kill.lifted"
+KEY_CREATED: Final = "key.created"
+KEY_REVOKED: Final = "key.revoked"
+RELEASE_CREATED: Final = "release.created"
+
+VERSIONS: Final[dict[str, int]] = {
+    CALL_INTENT: 1,
+    CALL_OUTCOME: 1,
+    CALL_REFUSED: 1,
+    RUN_STATE: 1,
+    ATTEMPT_STARTED: 1,
+    ATTEMPT_ENDED: 1,
+    APPROVAL_REQUESTED: 1,
+    APPROVAL_DECIDED: 1,
+    KILL_SET: 1,
+    KILL_LIFTED: 1,
+    KEY_CREATED: 1,
+    KEY_REVOKED: 1,
+    RELEASE_CREATED: 1,
+}
+"""Every type and the version that is written today."""
+
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+def entry(type_: str, body: dict[str, Any], *, tenant_id: str, run_id: str = "", call_id: str = "") -> Entry:
+    """Return an entry of a known type; raises KeyError for a type that is not in VERSIONS."""
+    return Entry(tenant_id, run_id, call_id, type_, VERSIONS[type_], _encoder.encode(body))
+
+
+def intent(call: Call, executor_id: str, request: Sequence[bytes]) -> Entry:
+    """Return the entry that must be durable before a call leaves. `request` are the content ids of its parts."""
+    return _of_call(
+        CALL_INTENT,
+        call,
+        {
+            "executor": executor_id,
+            "request": [name.hex() for name in request],
+            "need": {
+                "nanousd": call.need.nanousd(call.need.output_tokens),
+                "tokens": call.need.tokens(call.need.output_tokens),
+            },
+            "approval": call.approval_id,
+            "edited": call.edited,
+        },
+    )
+
+
+def outcome(call: Call, result: Outcome, answer: bytes) -> Entry:
+    """Return the entry that tells what came of a call. `answer` is the content id of the delivered body, or empty."""
+    return _of_call(
+        CALL_OUTCOME,
+        call,
+        {
+            "state": result.state,
+            "answer": answer.hex(),
+            "bytes": len(result.body),
+            "usage": msgspec.to_builtins(result.usage),
+            "cost_nanousd": result.cost,
+            "upstream": result.upstream,
+            "code": result.code,
+        },
+    )
+
+
+def refused(call: Call, state: CallState, code: Code, message: str) -> Entry:
+    """Return the entry of a call that did not leave, with the decision that stopped it, if policy did."""
+    return _of_call(CALL_REFUSED, call, {"state": state, "code": code, "message": message})
+
+
+def _of_call(type_: str, call: Call, body: dict[str, Any]) -> Entry:
+    body |= {
+        "attempt": call.who.attempt,
+        "kind": call.kind,
+        "name": call.name,
+        "effect": call.effect,
+        "hash": call.request_hash.hex(),
+        "occurrence": call.occurrence,
+        "try": call.try_number,
+        "decision": _decision(call.decision),
+    }
+    return entry(type_, body, tenant_id=call.who.tenant_id, run_id=call.who.run_id, call_id=call.call_id)
+
+
+def _decision(decision: Decision | None) -> Any:
+    return msgspec.to_builtins(decision) if decision else None

@@ -1,0 +1,1 @@
+"""Runs: state of record, engines, workers, isolation, approvals."""
