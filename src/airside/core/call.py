@@ -140,7 +140,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     `body` is the delivered answer in its canonical assembled form (a stream's outcome is the whole message), JSON.
     `at_us` is when it was recorded, filled in by the journal; `replayed` when it was answered from there.
-    `pending` marks a local tool call that was authorised and will be reported later.
+    `pending` marks a local tool call that was authorised and will be reported later. `metered` is false when usage is
+    unknown (an aborted stream, a provider that reports none): such a call is charged its full reservation. `price`
+    names the version of the price list that `cost` was computed from.
     """
 
     state: CallState
@@ -156,3 +158,5 @@ class Outcome(Struct, frozen=True, kw_only=True):
     pending: bool = False
     edited: bool = False
     arguments: bytes = b""
+    metered: bool = True
+    price: str = ""

@@ -161,7 +161,8 @@ class AirsideError(Exception):
     """A failure that a caller may see.
 
     `message` says what happened and why in this very case, without secrets or personal data; `advice` what to do.
-    `details` are plain JSON values for programs. `retry_after_s` is set where waiting helps.
+    `details` are plain JSON values for programs. `retry_after_s` is set where waiting helps. `unspent` is true when a
+    call that left certainly consumed nothing (refused by the provider): else it is charged its full reservation.
     """
 
     def __init__(
@@ -172,6 +173,7 @@ class AirsideError(Exception):
         advice: str = "",
         details: Mapping[str, object] = MappingProxyType({}),
         retry_after_s: float | None = None,
+        unspent: bool = False,
     ) -> None:
         meaning = MEANINGS[code]
         self.code = code
@@ -179,6 +181,7 @@ class AirsideError(Exception):
         self.advice = advice or meaning.advice
         self.details = details
         self.retry_after_s = retry_after_s
+        self.unspent = unspent
         super().__init__(f"{code}: {self.message}")
 
     @property

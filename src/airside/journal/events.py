@@ -82,6 +82,8 @@ def outcome(call: Call, result: Outcome, answer: bytes) -> Entry:
             "bytes": len(result.body),
             "usage": msgspec.to_builtins(result.usage),
             "cost_nanousd": result.cost,
+            "price": result.price,
+            "metered": result.metered,
             "upstream": result.upstream,
             "code": result.code,
         },
