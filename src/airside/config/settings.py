@@ -35,7 +35,9 @@ class ServerSettings(Section):
     """The HTTP faces. airside listens on loopback unless told otherwise."""
 
     host: str = "127.0.0.1"
+    allow_remote: bool = Field(default=False, description="listen beyond loopback; put TLS in front")
     port: int = Field(default=7878, ge=0, le=65_535, description="0 picks a free port")
+    gateway_url: str = Field(default="", description="where attempts reach the gateways; empty is this very process")
     body_bytes_max: Bytes = Field(default=10_485_760, description="largest request body; larger ones get 413")
     requests_in_flight_max: int = Field(default=2_000, ge=1, le=100_000)
     shutdown_grace_s: Seconds = 10.0
@@ -210,7 +212,7 @@ class Settings(BaseSettings):
 
 
 def load(file: Path | None, **overrides: Any) -> Settings:
-    """Read settings from `file` (if given) and the environment. Raises pydantic.ValidationError or FileNotFoundError."""
+    """Read `file` (if given) and the environment. Raises pydantic.ValidationError or FileNotFoundError."""
     if file is not None and not file.is_file():
         raise FileNotFoundError(f"no configuration file {file}")
 

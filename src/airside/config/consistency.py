@@ -1,0 +1,48 @@
+"""What no single setting can know: names that must exist elsewhere, and settings that only make sense together."""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from airside.config.settings import Settings
+from airside.core.errors import AirsideError, Code
+
+
+def check(settings: Settings, where: str) -> None:
+    """Raise AirsideError `misconfigured` with every contradiction in the settings; `where` names their source."""
+    found = list(_contradictions(settings))
+    if found:
+        raise AirsideError(Code.MISCONFIGURED, f"{where}: {'; '.join(found)}")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a host name or address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    for name, agent in settings.agents.items():
+        if agent.adapter == "command" and (agent.entry or not agent.command):
+            yield f"agents.{name}: the adapter `command` needs `command` and takes no `entry`"
+        if agent.adapter != "command" and (agent.command or ":" not in agent.entry):
+            yield f"agents.{name}: the adapter `{agent.adapter}` needs `entry: package.module:name` and no `command`"
+    for name, provider in settings.providers.items():
+        if provider.kind == "openai_compatible" and not provider.base_url.startswith(("http://", "https://")):
+            yield f"providers.{name}.base_url: must start with http:// or https://"
+    for name, model in settings.models.items():
+        if model.provider not in settings.providers:
+            yield f"models.{name}.provider: there is no provider `{model.provider}`"
+    try:
+        ZoneInfo(settings.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        yield f"time_zone: `{settings.time_zone}` is not the name of a time zone, such as Europe/Berlin"
+    if settings.runs.lease_expire_s < 2 * settings.runs.lease_renew_s:
+        yield "runs.lease_expire_s: must be at least twice runs.lease_renew_s"
+    if not settings.server.allow_remote and not is_loopback(settings.server.host):
+        yield f"server.host: {settings.server.host} is not loopback; set server.allow_remote: true if that is meant"
+    url = settings.database.url
+    if url and not url.startswith(("sqlite:///", "memory:", "postgresql://")):
+        yield "database.url: must be empty, sqlite:///PATH, memory: or postgresql://..."

@@ -1,0 +1,160 @@
+"""Settings are read from file and environment, and refused with the file, the key and what is allowed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from airside.config.loading import find_file, load
+from airside.config.settings import Settings
+from airside.core.errors import AirsideError, Code
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "airside.example.yaml"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MODEL_PROVIDER", "MAX_COST_PER_QUERY", "AIRSIDE_DATABASE__URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The sections that an annotation mentions, inside dicts and unions too."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from models_in(argument)
+
+
+def setting_names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every setting as a dotted name; entries of a dict are called NAME."""
+    for name, field in model.model_fields.items():
+        sections = list(models_in(field.annotation))
+        inner = f"{prefix}{name}.NAME." if "dict" in str(field.annotation) else f"{prefix}{name}."
+        if not sections:
+            yield prefix + name
+        for section in sections:
+            yield from setting_names(section, inner)
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "airside.yaml"
+    file.write_text(text)
+    return file
+
+
+def refusal(tmp_path: Path, text: str) -> str:
+    with pytest.raises(AirsideError) as caught:
+        load(written(tmp_path, text), {})
+    assert caught.value.code is Code.MISCONFIGURED
+    return caught.value.message
+
+
+def test_the_example_loads_and_holds_every_default() -> None:
+    example, default = load(EXAMPLE, {}), Settings()
+    for section in ("database", "server", "budgets", "tools", "policy", "runs", "webhooks"):
+        assert getattr(example, section) == getattr(default, section), section
+    assert example.data_dir == ROOT / ".airside"
+
+
+def test_the_example_mentions_every_setting() -> None:
+    tree = yaml.safe_load(EXAMPLE.read_text())
+    tree["agents"]["NAME"] = tree["agents"]["hello"] | {"budget": tree["budgets"]["run"]}
+    tree["providers"]["NAME"], tree["models"]["NAME"] = tree["providers"]["local"], tree["models"]["small"]
+    tree["budgets"]["business_units"]["NAME"] = tree["budgets"]["workflows"]["NAME"] = tree["budgets"]["tenant"]
+    missing = []
+    for name in setting_names(Settings):
+        node: Any = tree
+        for part in name.split("."):
+            if not isinstance(node, dict) or part not in node:
+                missing.append(name)
+                break
+            node = node[part]
+    assert missing == []
+
+
+def test_every_setting_is_documented() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text()
+    assert [name for name in setting_names(Settings) if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("budgets: {run: {usd: -1}}", "budgets.run.usd: input should be greater than or equal to 0"),
+        ("serverr: {}", "serverr: no setting of this name exists"),
+        ("server: {port: 99999}", "server.port: input should be less than or equal to 65535"),
+        ("log_level: info\nlog_level: debug", "line 2: `log_level` stands twice"),
+        ("server: [", "line 1: not acceptable YAML"),
+        ("- 1", "must hold settings by name"),
+        ("agents: {a: {adapter: command}}", "agents.a: the adapter `command` needs `command`"),
+        ("agents: {a: {entry: module}}", "agents.a: the adapter `plain` needs `entry: package.module:name`"),
+        ("models: {m: {provider: nobody}}", "models.m.provider: there is no provider `nobody`"),
+        ("model_provider: nobody", "model_provider: there is no provider `nobody`; known: scripted"),
+        ("time_zone: Mars/Olympus", "time_zone: `Mars/Olympus`"),
+        ("server: {host: 0.0.0.0}", "server.host: 0.0.0.0 is not loopback"),
+        ("database: {url: 'mysql://x'}", "database.url: must be"),
+        ("runs: {lease_renew_s: 15}", "runs.lease_expire_s: must be at least twice"),
+    ],
+)
+def test_refusals_name_the_key_and_what_is_allowed(tmp_path: Path, text: str, expected: str) -> None:
+    assert expected in refusal(tmp_path, text)
+
+
+def test_a_refusal_never_repeats_a_secret(tmp_path: Path) -> None:
+    message = refusal(tmp_path, "providers: {p: {kind: openai_compatible, api_key: [sk-very-secret]}}")
+    assert "providers.p.api_key" in message
+    assert "sk-very-secret" not in message
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AirsideError, match="No such file"):
+        load(tmp_path / "nothing.yaml", {})
+
+
+def test_environment_beats_file_and_aliases_are_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = written(tmp_path, "budgets: {run: {usd: 2}}\nlog_level: error")
+    monkeypatch.setenv("AIRSIDE_BUDGETS__RUN__USD", "0.25")
+    monkeypatch.setenv("MAX_COST_PER_QUERY", "0.10")
+    settings = load(file, {})
+    assert str(settings.budgets.run.usd) == "0.25"
+    assert str(settings.max_cost_per_query) == "0.10"
+    assert settings.log_level == "error"
+
+
+def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
+    file = written(
+        tmp_path, "policy: {file: rules.yaml}\nagents: {a: {entry: 'm:f', path: [code]}}\ntools: {path: [tools]}"
+    )
+    settings = load(file, {})
+    assert settings.policy.file == tmp_path / "rules.yaml"
+    assert settings.agents["a"].path == [tmp_path / "code"]
+    assert settings.tools.path == [tmp_path / "tools"]
+    assert settings.data_dir == tmp_path / ".airside"
+
+
+def test_openai_exists_once_a_key_is_present(tmp_path: Path) -> None:
+    file = written(tmp_path, "model_provider: openai")
+    settings = load(file, {"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": "http://127.0.0.1:1/v1"})
+    provider = settings.providers["openai"]
+    assert (provider.kind, provider.base_url) == ("openai_compatible", "http://127.0.0.1:1/v1")
+    assert provider.api_key is not None
+    assert "sk-1" not in repr(settings)
+    assert load(file, {"OPENAI_API_KEY_FILE": "key.txt"}).providers["openai"].api_key_file == Path("key.txt").absolute()
+    with pytest.raises(AirsideError, match="no provider `openai`"):
+        load(file, {})
+
+
+def test_the_file_is_found_by_argument_then_variable_then_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_file(None, {}) is None
+    written(tmp_path, "")
+    assert find_file(None, {}) == Path("airside.yaml")
+    assert find_file(None, {"AIRSIDE_CONFIG": "/x.yaml"}) == Path("/x.yaml")
+    assert find_file(Path("/y.yaml"), {"AIRSIDE_CONFIG": "/x.yaml"}) == Path("/y.yaml")
