@@ -79,7 +79,7 @@ CREATE TABLE runs (
     webhook_url   TEXT,
     PRIMARY KEY (tenant_id, run_id)
 );
-CREATE INDEX runs_by_state ON runs (state, priority, ready_us);
+CREATE INDEX runs_by_state ON runs (state, tenant_id, agent, priority, ready_us);
 CREATE INDEX runs_by_time ON runs (tenant_id, created_us);
 
 -- Executions of a run. The lease belongs to `worker_id`; `token_hash` is the SHA-256 of the run token.
