@@ -98,6 +98,8 @@ class Call(Struct, frozen=True, kw_only=True):
     `identity` is None until the `identify` step has run. `parts` are the canonical request in pieces, each stored once
     (a model request: one piece per message, then the parameters; a tool call: its arguments). `arguments` are a tool
     call's arguments as values, for rules and approvals. `payload` belongs to the gateway that made the call.
+    `part_ids` are the keyed content ids of `parts`, filled in with `request_hash` by `replay`. `maybe_sent` is set when
+    an earlier try of the call may have reached the world.
     """
 
     call_id: str
@@ -111,8 +113,10 @@ class Call(Struct, frozen=True, kw_only=True):
     run_header: str = ""
     identity: Identity | None = None
     request_hash: bytes = b""
+    part_ids: tuple[bytes, ...] = ()
     occurrence: int = 0
     try_number: int = 1
+    maybe_sent: bool = False
     need: Need = Need()
     output_tokens_granted: int = 0
     arguments: Mapping[str, Any] | None = None

@@ -191,7 +191,12 @@ class AirsideError(Exception):
 
 
 class TransientError(AirsideError):
-    """A failure that may pass by itself and had no effect: the only kind that is retried (requirement E1)."""
+    """A failure that may pass by itself: the only kind that is retried (requirement E1).
+
+    `details["not_sent"]` is True when the request certainly did not reach the other side: only then is a side effect
+    that is not idempotent tried again, and is the outcome known to be none. `details["unbilled"]` is True when the
+    provider answered with a failure and charges nothing; else the full reservation is charged.
+    """
 
 
 class MaxRetriesExceeded(AirsideError):

@@ -162,7 +162,8 @@ Admission = Admitted | Exhausted | Blocked | Refused
 class Closing(Struct, frozen=True, kw_only=True):
     """What one transaction makes durable after a call: settlement, outcome, contents.
 
-    `cost` and `tokens` are what was consumed; None settles at the full reservation (unknown usage).
+    `cost` and `tokens` are what was consumed; None settles at the full reservation (unknown usage). `delivered` False
+    notes that the client vanished; True leaves what `abandon` has noted as it is.
     """
 
     call: Call
@@ -197,7 +198,9 @@ class Journal(Protocol):
 
         Refused: `attempt_superseded` if a newer attempt exists or this one has ended; `killed` or `cancelled` if the
         run may not go on; `approval_expired` if the approval is not approved, past its use, or consumed by another.
-        The occurrence is the next of (run, request hash), or the row's own if the call id is already known (a retry).
+        The occurrence is the next of (run, request hash), or the row's own if the call id is already known (a retry or
+        a re-send: then an approval may be consumed by this very call already, and a row that is still open, because
+        its executor died, is settled at its full reservation first).
         """
         ...
 
@@ -209,7 +212,10 @@ class Journal(Protocol):
         ...
 
     async def refuse(self, call: Call, state: CallState, event: Entry, outcome: Sealed | None, error: Refused) -> None:
-        """Record a call that did not leave. REPLAYABLE states get a row that later attempts claim."""
+        """Record a call that did not leave. REPLAYABLE states get a row that later attempts claim.
+
+        If the call id is already known (a later try was refused), the event is written and the row stays as it is.
+        """
         ...
 
     async def abandon(self, identity: Identity, call_id: str) -> None:
