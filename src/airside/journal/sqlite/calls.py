@@ -1,0 +1,276 @@
+"""What happens to a call inside the writer's transaction: admission, settlement, refusal, claiming.
+
+Each function reads and decides first and writes last, so that one that raises has changed nothing (see Writer).
+"""
+
+import sqlite3
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+from airside.core import budget
+from airside.core.budget import Balance, Granted
+from airside.core.call import REPLAYABLE, Call, CallKind, CallState, Effect
+from airside.core.errors import AirsideError, Code
+from airside.core.money import NanoUsd
+from airside.core.ports import Admission, Admitted, Closing, Entry, Opening, Recorded, Refused, Sealed
+from airside.core.run import Identity
+from airside.journal import queries
+from airside.journal.sqlite.transaction import prepared
+from airside.journal.sqlite.writer import Batch
+
+_SQL = {name: prepared(query.text("sqlite")) for name, query in queries.load(__package__, "calls.sql").items()}
+AMOUNT_MAX = 10**15  # nano-dollars (a million dollars) or tokens of one call; totals stay far below 2**63
+_RECORDED = Recorded.__struct_fields__
+
+
+class Standing(NamedTuple):
+    """How run, attempt and call stand before an intent; see the statement of this name."""
+
+    run_state: str
+    run_code: str
+    run_attempt: int
+    attempt: int | None
+    attempt_ended_us: int | None
+    state: str | None
+    occurrence: int
+    kind: str
+    reserved_nanousd: int
+    reserved_tokens: int
+    output_tokens: int
+    budget_path: str
+    occurrence_last: int | None
+
+
+def run(connection: sqlite3.Connection, name: str, parameters: dict[str, Any]) -> sqlite3.Cursor:
+    """Run a statement of calls.sql; it takes the parameters that it names."""
+    sql, names = _SQL[name]
+    return connection.execute(sql, [parameters[key] for key in names])
+
+
+def open_call(batch: Batch, opening: Opening) -> Admission:
+    """Fence, check the approval, reserve, and write the intent. See core.ports.Journal.open."""
+    call, who, connection = opening.call, opening.call.who, batch.connection
+    key = {"tenant_id": who.tenant_id, "run_id": who.run_id, "call_id": call.call_id}
+    asked = key | {"request_hash": call.request_hash, "attempt": who.attempt}
+    row = run(connection, "standing", asked).fetchone()
+    if row is None:
+        return Refused(Code.ATTEMPT_SUPERSEDED, "the run of this call does not exist")
+    standing = Standing(*row)
+    refused = _fence(standing, who.attempt) or _approval_gone(batch, call, key)
+    if refused:
+        return refused
+    if (
+        call.need.nanousd(call.need.output_tokens) > AMOUNT_MAX
+        or call.need.tokens(call.need.output_tokens) > AMOUNT_MAX
+    ):
+        raise AirsideError(Code.LIMIT_EXCEEDED, f"the call may need more than {AMOUNT_MAX} nano-dollars or tokens")
+    path = batch.balances.path(who.tenant_id, who.budget_path)
+    verdict = budget.admit(path, call.need, call.kind)
+    if not isinstance(verdict, Granted):
+        return verdict
+    last = -1 if standing.occurrence_last is None else standing.occurrence_last
+    known = standing.state is not None
+    occurrence = standing.occurrence if known else last + 1
+    unknown_usage = Granted(NanoUsd(standing.reserved_nanousd), standing.reserved_tokens, standing.output_tokens)
+    resent = standing.state == "open"
+    values = _columns(call, batch.now_us) | {
+        "state": "open",
+        "occurrence": occurrence,
+        "executor_id": opening.executor_id,
+        "reserved_nanousd": verdict.nanousd,
+        "reserved_tokens": verdict.tokens,
+        "output_tokens_granted": verdict.output_tokens,
+        "settled_nanousd": unknown_usage.nanousd if resent else 0,
+        "settled_tokens": unknown_usage.tokens if resent else 0,
+    }
+    try:
+        run(connection, "reopen_call" if known else "add_call", key | values)
+    except Exception:
+        _take_back(path, verdict, call.kind)
+        raise
+    batch.balances.changed(who.tenant_id, who.budget_path)
+    if resent:
+        # The executor that held the call is dead: what it used is unknown, so its whole reservation is spent.
+        _settle(batch, who.tenant_id, standing.budget_path, unknown_usage, None, None)
+    if call.approval_id:
+        run(connection, "consume_approval", key | {"approval_id": call.approval_id})
+    batch.append(opening.intent)
+    for content in opening.contents:
+        batch.store(content)
+    return Admitted(verdict, occurrence, batch.now_us)
+
+
+def close_call(batch: Batch, closing: Closing) -> int:
+    """Settle and write the outcome of an open call. See core.ports.Journal.close."""
+    call, who = closing.call, closing.call.who
+    key = {"tenant_id": who.tenant_id, "run_id": who.run_id, "call_id": call.call_id}
+    row = run(batch.connection, "reservation", key).fetchone()
+    if row is None or row[0] != "open":
+        return (row and row[6]) or batch.now_us
+    _, kind, nanousd, tokens, output_tokens, path, _ = row
+    reserved = Granted(NanoUsd(nanousd), tokens, output_tokens)
+    cost = _bounded(nanousd if closing.cost is None else closing.cost)
+    used = _bounded(tokens if closing.tokens is None else closing.tokens)
+    values = {
+        "state": closing.state.value,
+        "cost": cost,
+        "tokens": used,
+        "upstream": closing.upstream,
+        "code": closing.code,
+        "message": closing.message,
+        "outcome": closing.outcome.content_id if closing.outcome else None,
+        "edited": int(call.edited),
+        "delivered": int(closing.delivered),
+        "now_us": batch.now_us,
+    }
+    nodes = _nodes(path)
+    balances = batch.balances.path(who.tenant_id, nodes)
+    run(batch.connection, "close_call", key | values)
+    answered = kind == "model" and closing.state is CallState.OK
+    budget.settle(balances, reserved, NanoUsd(cost), used, model_answered=answered)
+    batch.balances.changed(who.tenant_id, nodes)
+    batch.append(closing.event)
+    if closing.outcome:
+        batch.store(closing.outcome)
+    return batch.now_us
+
+
+def refuse_call(
+    batch: Batch, call: Call, state: CallState, event: Entry, outcome: Sealed | None, error: Refused
+) -> None:
+    """Record a call that did not leave. See core.ports.Journal.refuse."""
+    who = call.who
+    key = {"tenant_id": who.tenant_id, "run_id": who.run_id, "call_id": call.call_id}
+    if state in REPLAYABLE:
+        found = key | {"request_hash": call.request_hash}
+        occurrence, known = run(batch.connection, "next_occurrence", found).fetchone()
+        if not known:
+            values = _columns(call, batch.now_us) | {
+                "state": state.value,
+                "occurrence": occurrence,
+                "executor_id": "",
+                "reserved_nanousd": 0,
+                "reserved_tokens": 0,
+                "output_tokens_granted": 0,
+                "code": error.code.value,
+                "message": error.message,
+                "outcome": outcome.content_id if outcome else None,
+                "closed_us": batch.now_us,
+            }
+            run(batch.connection, "add_call", key | values)
+    batch.append(event)
+    if outcome:
+        batch.store(outcome)
+
+
+def claim_call(batch: Batch, identity: Identity, request_hash: bytes) -> Recorded | None:
+    """Claim the lowest unconsumed occurrence. See core.ports.Journal.claim."""
+    batch.flush()  # the answer may have been stored in this very batch
+    values = {"tenant_id": identity.tenant_id, "run_id": identity.run_id, "attempt": identity.attempt}
+    row = run(batch.connection, "claim", values | {"request_hash": request_hash}).fetchall()
+    return recorded(batch.connection, identity, row[0][0], batch.now_us) if row else None
+
+
+def recorded(connection: sqlite3.Connection, identity: Identity, call_id: str, now_us: int) -> Recorded | None:
+    """Return a call as it stands."""
+    values = {
+        "tenant_id": identity.tenant_id,
+        "run_id": identity.run_id,
+        "call_id": call_id,
+        "subject": identity.subject,
+        "now_us": now_us,
+    }
+    row = run(connection, "recorded", values).fetchone()
+    if row is None:
+        return None
+    known = dict(zip(_RECORDED, row, strict=True))
+    known["state"], known["effect"] = CallState(known["state"]), Effect(known["effect"])
+    for flag in ("idempotent", "executor_alive", "edited"):
+        known[flag] = bool(known[flag])
+    return Recorded(**known)
+
+
+def _fence(standing: Standing, attempt: int) -> Refused | None:
+    if standing.run_state == "cancelled" and standing.run_code != Code.KILLED:
+        return Refused(Code.CANCELLED, "the run was cancelled")
+    if standing.run_code == Code.KILLED:
+        return Refused(Code.KILLED, "the run was killed")
+    if standing.run_attempt != attempt or standing.attempt is None or standing.attempt_ended_us is not None:
+        return Refused(Code.ATTEMPT_SUPERSEDED, f"attempt {attempt} of the run is over")
+    if standing.run_state != "running":
+        return Refused(Code.ATTEMPT_SUPERSEDED, f"the run is {standing.run_state}")
+    if standing.state in {"ok", "error", "denied"}:
+        return Refused(Code.CONFLICT, f"the call already has an outcome: {standing.state}")
+    if standing.state == "held":
+        return Refused(Code.OUTCOME_UNKNOWN, "the call is held: whether it had its effect is not known")
+    return None
+
+
+def _approval_gone(batch: Batch, call: Call, key: dict[str, Any]) -> Refused | None:
+    if not call.approval_id:
+        return None
+    values = {
+        "approval_id": call.approval_id,
+        "tool": call.name,
+        "edited": int(call.edited),
+        "request_hash": call.request_hash,
+        "now_us": batch.now_us,
+    }
+    if run(batch.connection, "approval", key | values).fetchone():
+        return None
+    return Refused(Code.APPROVAL_EXPIRED, "the approval is not valid for this call, or no longer, or was used")
+
+
+def _columns(call: Call, now_us: int) -> dict[str, Any]:
+    return {
+        "kind": call.kind.value,
+        "name": call.name,
+        "effect": call.effect.value,
+        "idempotent": int(call.idempotent),
+        "request_hash": call.request_hash,
+        "attempt": call.who.attempt,
+        "try_number": call.try_number,
+        "budget_path": _path(call.who.budget_path),
+        "approval_id": call.approval_id,
+        "edited": int(call.edited),
+        "code": "",
+        "message": "",
+        "outcome": None,
+        "now_us": now_us,
+        "closed_us": None,
+    }
+
+
+def _settle(
+    batch: Batch, tenant_id: str, path: str, reserved: Granted, cost: NanoUsd | None, tokens: int | None
+) -> None:
+    nodes = _nodes(path)
+    balances = batch.balances.path(tenant_id, nodes)
+    charged = reserved.nanousd if cost is None else cost
+    used = reserved.tokens if tokens is None else tokens
+    budget.settle(balances, reserved, charged, used, model_answered=False)
+    batch.balances.changed(tenant_id, nodes)
+
+
+def _take_back(path: list[tuple[str, Balance]], granted: Granted, kind: CallKind) -> None:
+    for _, balance in path:
+        balance.reserved_nanousd -= granted.nanousd
+        balance.reserved_tokens -= granted.tokens
+        balance.reserved_calls -= 1
+        balance.turn_tool_calls -= kind is CallKind.TOOL
+
+
+def _bounded(amount: int) -> int:
+    return min(max(amount, 0), AMOUNT_MAX)
+
+
+@lru_cache(maxsize=4_096)
+def _path(nodes: tuple[str, ...]) -> str:
+    return msgspec.json.encode(nodes).decode()
+
+
+@lru_cache(maxsize=4_096)
+def _nodes(path: str) -> tuple[str, ...]:
+    return tuple(msgspec.json.decode(path))
