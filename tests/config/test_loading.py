@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from airside.config.loading import find_file, load
-from airside.config.settings import Settings
+from airside.config.settings import LocalToolSettings, Settings
 from airside.core.errors import AirsideError, Code
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +66,7 @@ def test_the_example_mentions_every_setting() -> None:
     tree["agents"]["NAME"] = tree["agents"]["hello"] | {"budget": tree["budgets"]["run"]}
     tree["providers"]["NAME"], tree["models"]["NAME"] = tree["providers"]["local"], tree["models"]["small"]
     tree["budgets"]["business_units"]["NAME"] = tree["budgets"]["workflows"]["NAME"] = tree["budgets"]["tenant"]
+    tree["tools"]["local"]["NAME"] = LocalToolSettings().model_dump()
     missing = []
     for name in setting_names(Settings):
         node: Any = tree
