@@ -162,7 +162,9 @@ class AirsideError(Exception):
 
     `message` says what happened and why in this very case, without secrets or personal data; `advice` what to do.
     `details` are plain JSON values for programs. `retry_after_s` is set where waiting helps. `unspent` is true when a
-    call that left certainly consumed nothing (refused by the provider): else it is charged its full reservation.
+    call that left certainly consumed nothing (refused by the provider): else it is charged its full reservation. Once
+    the pipeline has journaled the failure, `recorded` is true and `call_id` names the call; a failure answered from the
+    journal has `replayed` set and the instant of its record in `at_us`.
     """
 
     def __init__(
@@ -182,6 +184,10 @@ class AirsideError(Exception):
         self.details = details
         self.retry_after_s = retry_after_s
         self.unspent = unspent
+        self.recorded = False
+        self.replayed = False
+        self.call_id = ""
+        self.at_us = 0
         super().__init__(f"{code}: {self.message}")
 
     @property
@@ -194,8 +200,7 @@ class TransientError(AirsideError):
     """A failure that may pass by itself: the only kind that is retried (requirement E1).
 
     `details["not_sent"]` is True when the request certainly did not reach the other side: only then is a side effect
-    that is not idempotent tried again, and is the outcome known to be none. `details["unbilled"]` is True when the
-    provider answered with a failure and charges nothing; else the full reservation is charged.
+    that is not idempotent tried again, and is its outcome known to be none.
     """
 
 

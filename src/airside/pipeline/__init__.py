@@ -1,1 +1,1 @@
-"""The one pipeline that every call passes: a file per step."""
+"""The one pipeline every call passes: one step a file, composed in the order of docs/architecture.md."""

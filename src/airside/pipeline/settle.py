@@ -1,0 +1,96 @@
+"""Closes calls: what was consumed, what came of it, and the sealed answer, in one transaction of the journal."""
+
+from asyncio import CancelledError
+
+from airside.core.call import Call, CallKind, CallState, Outcome
+from airside.core.errors import AirsideError, Code
+from airside.core.ports import Closing, Journal, Keyring
+from airside.journal import events
+from airside.pipeline.afterwork import Afterwork
+from airside.pipeline.refusal import body_of, charged_nothing, plain_message, state_of_failure
+
+SETTLE_WAIT_S = 10.0
+"""How long a client waits for a journal that cannot take its outcome, before it is told so."""
+
+
+class Settle:
+    """Writes outcomes. Used by `record`, and by the tool gateway for tools that report later."""
+
+    def __init__(self, journal: Journal, keyring: Keyring, afterwork: Afterwork) -> None:
+        self._journal = journal
+        self._keyring = keyring
+        self._afterwork = afterwork
+
+    async def outcome(self, call: Call, result: Outcome) -> int:
+        """Record what a call came to; return the instant of the record (µs).
+
+        A model call without usage is charged its full reservation. The record is insisted on in the background if the
+        caller is cancelled or the journal fails; then `journal_unavailable` is raised and the answer must not leave.
+        """
+        unmetered = call.kind is CallKind.MODEL and result.usage.total == 0
+        return await self._settled(call, result, known=not unmetered, message=result.message)
+
+    async def failure(self, call: Call, error: AirsideError) -> CallState:
+        """Record that a call left and failed; return the state it got and mark the error as recorded."""
+        state = state_of_failure(call, error)
+        result = Outcome(state=state, body=body_of(error), code=error.code, message=error.message)
+        error.at_us = await self._settled(call, result, known=charged_nothing(error), message=plain_message(error))
+        error.recorded, error.call_id = True, call.call_id
+        return state
+
+    async def vanished(self, call: Call) -> None:
+        """Record a call that was cancelled on its way: a side effect is in doubt, anything else just ended."""
+        state = CallState.HELD if call.side_effect else CallState.CANCELLED
+        code = Code.OUTCOME_UNKNOWN if call.side_effect else Code.CANCELLED
+        result = Outcome(state=state, body=b"", code=code)
+        await self._settled(call, result, known=False, message="the caller has gone")
+
+    async def never_left(self, call: Call) -> None:
+        """Give back the reservation of an intent whose call was not made: its client vanished in between."""
+        result = Outcome(state=CallState.CANCELLED, body=b"", code=Code.CANCELLED)
+        await self._settled(call, result, known=True, message="the client vanished before the call was made")
+
+    async def lost(self, call: Call) -> None:
+        """Record a call whose executor died: a side effect is held for a person, anything else is lost and paid."""
+        state = CallState.HELD if call.side_effect else CallState.LOST
+        result = Outcome(state=state, body=b"", code=Code.OUTCOME_UNKNOWN)
+        await self._settled(call, result, known=False, message="the process that executed it died")
+
+    async def _settled(self, call: Call, result: Outcome, *, known: bool, message: str) -> int:
+        closing = await self._closing(call, result, known=known, message=message)
+        try:
+            return await self._journal.close(closing)
+        except CancelledError:
+            self._afterwork.start(self._afterwork.insist(lambda: self._journal.close(closing)))
+            raise
+        except AirsideError:
+            return await self._belated(call, closing)
+
+    async def _belated(self, call: Call, closing: Closing) -> int:
+        """Wait a while for a failing journal; the record is made whether or not anyone still waits for it."""
+        task = self._afterwork.start(self._afterwork.insist(lambda: self._journal.close(closing)))
+        try:
+            return await self._afterwork.within(task, SETTLE_WAIT_S)
+        except TimeoutError:
+            error = AirsideError(
+                Code.JOURNAL_UNAVAILABLE, f"call {call.call_id} was made, but its outcome cannot be recorded now"
+            )
+            error.recorded, error.call_id = True, call.call_id
+            raise error from None
+
+    async def _closing(self, call: Call, result: Outcome, *, known: bool, message: str) -> Closing:
+        sealed = None
+        if result.body:
+            key = await self._keyring.subject(call.who.tenant_id, call.who.subject)
+            sealed = key.seal(result.body)
+        return Closing(
+            call=call,
+            state=result.state,
+            event=events.outcome(call, result, sealed.content_id if sealed else b""),
+            outcome=sealed,
+            cost=result.cost if known else None,
+            tokens=result.usage.total if known else None,
+            code=result.code,
+            message=message,
+            upstream=result.upstream,
+        )
