@@ -11,7 +11,7 @@ import msgspec
 
 from airside.core import budget
 from airside.core.budget import Balance, Granted
-from airside.core.call import REPLAYABLE, Call, CallKind, CallState, Effect
+from airside.core.call import REPLAYABLE, Call, CallState, Effect
 from airside.core.errors import AirsideError, Code
 from airside.core.money import NanoUsd
 from airside.core.ports import Admission, Admitted, Closing, Entry, Opening, Recorded, Refused, Sealed
@@ -26,7 +26,7 @@ _RECORDED = Recorded.__struct_fields__
 
 
 class Standing(NamedTuple):
-    """How run, attempt and call stand before an intent; see the statement of this name."""
+    """How run, attempt and call stand before an intent; see the statement of this name. None where no row is."""
 
     run_state: str
     run_code: str
@@ -35,10 +35,8 @@ class Standing(NamedTuple):
     attempt_ended_us: int | None
     state: str | None
     occurrence: int
-    kind: str
-    reserved_nanousd: int
-    reserved_tokens: int
-    output_tokens: int
+    reserved_nanousd: int | None
+    reserved_tokens: int | None
     budget_path: str
     occurrence_last: int | None
 
@@ -66,15 +64,21 @@ def open_call(batch: Batch, opening: Opening) -> Admission:
         or call.need.tokens(call.need.output_tokens) > AMOUNT_MAX
     ):
         raise AirsideError(Code.LIMIT_EXCEEDED, f"the call may need more than {AMOUNT_MAX} nano-dollars or tokens")
+    resent = standing.state == "open"
+    nodes = _nodes(standing.budget_path) if resent else ()
+    earlier = batch.balances.path(who.tenant_id, nodes)
     path = batch.balances.path(who.tenant_id, who.budget_path)
+    before = [(balance, msgspec.structs.astuple(balance)) for _, balance in (*earlier, *path)]
+    # What the dead executor of a call that is sent again has used is unknown: its whole reservation is spent.
+    lost = Granted(NanoUsd(standing.reserved_nanousd or 0), standing.reserved_tokens or 0, 0)
+    budget.settle(earlier, lost, lost.nanousd, lost.tokens, model_answered=False)
     verdict = budget.admit(path, call.need, call.kind)
     if not isinstance(verdict, Granted):
+        _restore(before)
         return verdict
-    last = -1 if standing.occurrence_last is None else standing.occurrence_last
     known = standing.state is not None
+    last = -1 if standing.occurrence_last is None else standing.occurrence_last
     occurrence = standing.occurrence if known else last + 1
-    unknown_usage = Granted(NanoUsd(standing.reserved_nanousd), standing.reserved_tokens, standing.output_tokens)
-    resent = standing.state == "open"
     values = _columns(call, batch.now_us) | {
         "state": "open",
         "occurrence": occurrence,
@@ -82,18 +86,15 @@ def open_call(batch: Batch, opening: Opening) -> Admission:
         "reserved_nanousd": verdict.nanousd,
         "reserved_tokens": verdict.tokens,
         "output_tokens_granted": verdict.output_tokens,
-        "settled_nanousd": unknown_usage.nanousd if resent else 0,
-        "settled_tokens": unknown_usage.tokens if resent else 0,
+        "settled_nanousd": lost.nanousd if resent else 0,
+        "settled_tokens": lost.tokens if resent else 0,
     }
     try:
         run(connection, "reopen_call" if known else "add_call", key | values)
     except Exception:
-        _take_back(path, verdict, call.kind)
+        _restore(before)
         raise
-    batch.balances.changed(who.tenant_id, who.budget_path)
-    if resent:
-        # The executor that held the call is dead: what it used is unknown, so its whole reservation is spent.
-        _settle(batch, who.tenant_id, standing.budget_path, unknown_usage, None, None)
+    batch.balances.changed(who.tenant_id, (*nodes, *who.budget_path))
     if call.approval_id:
         run(connection, "consume_approval", key | {"approval_id": call.approval_id})
     batch.append(opening.intent)
@@ -243,23 +244,10 @@ def _columns(call: Call, now_us: int) -> dict[str, Any]:
     }
 
 
-def _settle(
-    batch: Batch, tenant_id: str, path: str, reserved: Granted, cost: NanoUsd | None, tokens: int | None
-) -> None:
-    nodes = _nodes(path)
-    balances = batch.balances.path(tenant_id, nodes)
-    charged = reserved.nanousd if cost is None else cost
-    used = reserved.tokens if tokens is None else tokens
-    budget.settle(balances, reserved, charged, used, model_answered=False)
-    batch.balances.changed(tenant_id, nodes)
-
-
-def _take_back(path: list[tuple[str, Balance]], granted: Granted, kind: CallKind) -> None:
-    for _, balance in path:
-        balance.reserved_nanousd -= granted.nanousd
-        balance.reserved_tokens -= granted.tokens
-        balance.reserved_calls -= 1
-        balance.turn_tool_calls -= kind is CallKind.TOOL
+def _restore(before: list[tuple[Balance, tuple[Any, ...]]]) -> None:
+    for balance, values in before:
+        for field, value in zip(Balance.__struct_fields__, values, strict=True):
+            setattr(balance, field, value)
 
 
 def _bounded(amount: int) -> int:

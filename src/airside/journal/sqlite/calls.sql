@@ -1,8 +1,8 @@
 -- name: standing
 -- Everything that admission must know: the run, the attempt's fence, the call's row if it is known, and the highest
 -- occurrence of its request.
-SELECT r.state, r.code, r.attempt, a.attempt, a.ended_us, c.state, c.occurrence, c.kind, c.reserved_nanousd,
-       c.reserved_tokens, c.output_tokens_granted, c.budget_path,
+SELECT r.state, r.code, r.attempt, a.attempt, a.ended_us, c.state, c.occurrence, c.reserved_nanousd,
+       c.reserved_tokens, c.budget_path,
        (SELECT max(o.occurrence) FROM calls o
         WHERE o.tenant_id = :tenant_id AND o.run_id = :run_id AND o.request_hash = :request_hash)
 FROM runs r

@@ -19,7 +19,7 @@ class CommitThread:
         self._thread.start()
 
     def run(self, work: Work, done: Done) -> None:
-        """Run `work` (statements of SQLite) on the thread, then `done` on the calling loop with the exception it raised, or None."""
+        """Run statements of SQLite on the thread, then `done` on the calling loop with their error, or None."""
         self._queue.put((work, done, asyncio.get_running_loop()))
 
     def close(self) -> None:
