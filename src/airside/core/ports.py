@@ -200,7 +200,8 @@ class Journal(Protocol):
         run may not go on; `approval_expired` if the approval is not approved, past its use, or consumed by another.
         The occurrence is the next of (run, request hash), or the row's own if the call id is already known (a retry or
         a re-send: then an approval may be consumed by this very call already, and a row that is still open, because
-        its executor died, is settled at its full reservation first).
+        its executor died, is settled at its full reservation first). A held row is opened again for an idempotent call
+        only; else `outcome_unknown`.
         """
         ...
 
@@ -219,7 +220,10 @@ class Journal(Protocol):
         ...
 
     async def abandon(self, identity: Identity, call_id: str) -> None:
-        """Note that the client vanished before the answer was delivered, so that its retry rejoins the call."""
+        """Note that the client vanished before the answer was delivered, so that its retry rejoins the call.
+
+        Changes nothing once a newer attempt has consumed the call.
+        """
         ...
 
     async def look(self, identity: Identity, call_id: str) -> Recorded | None:

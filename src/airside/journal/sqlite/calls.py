@@ -56,7 +56,7 @@ def open_call(batch: Batch, opening: Opening) -> Admission:
     if row is None:
         return Refused(Code.ATTEMPT_SUPERSEDED, "the run of this call does not exist")
     standing = Standing(*row)
-    refused = _fence(standing, who.attempt) or _approval_gone(batch, call, key)
+    refused = _fence(standing, who.attempt, idempotent=call.idempotent) or _approval_gone(batch, call, key)
     if refused:
         return refused
     if (
@@ -193,7 +193,7 @@ def recorded(connection: sqlite3.Connection, identity: Identity, call_id: str, n
     return Recorded(**known)
 
 
-def _fence(standing: Standing, attempt: int) -> Refused | None:
+def _fence(standing: Standing, attempt: int, *, idempotent: bool) -> Refused | None:
     if standing.run_state == "cancelled" and standing.run_code != Code.KILLED:
         return Refused(Code.CANCELLED, "the run was cancelled")
     if standing.run_code == Code.KILLED:
@@ -204,7 +204,7 @@ def _fence(standing: Standing, attempt: int) -> Refused | None:
         return Refused(Code.ATTEMPT_SUPERSEDED, f"the run is {standing.run_state}")
     if standing.state in {"ok", "error", "denied"}:
         return Refused(Code.CONFLICT, f"the call already has an outcome: {standing.state}")
-    if standing.state == "held":
+    if standing.state == "held" and not idempotent:
         return Refused(Code.OUTCOME_UNKNOWN, "the call is held: whether it had its effect is not known")
     return None
 

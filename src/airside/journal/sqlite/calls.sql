@@ -92,8 +92,9 @@ LEFT JOIN contents k ON k.tenant_id = c.tenant_id AND k.subject = :subject AND k
 WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.call_id = :call_id
 
 -- name: abandon
--- The client vanished before it got the answer.
-UPDATE calls SET delivered = 0 WHERE tenant_id = :tenant_id AND run_id = :run_id AND call_id = :call_id
+-- The client vanished before it got the answer. Says nothing once a newer attempt has met the call.
+UPDATE calls SET delivered = 0
+WHERE tenant_id = :tenant_id AND run_id = :run_id AND call_id = :call_id AND consumed = :attempt
 
 -- name: unconsumed_effects
 -- Side effects of the run that this attempt has not met.

@@ -49,8 +49,13 @@ class SqliteJournal:
 
     async def abandon(self, identity: Identity, call_id: str) -> None:
         """Note that the client vanished before the answer was delivered."""
-        key = {"tenant_id": identity.tenant_id, "run_id": identity.run_id, "call_id": call_id}
-        await self._write(lambda batch: calls.run(batch.connection, "abandon", key).rowcount)
+        values = {
+            "tenant_id": identity.tenant_id,
+            "run_id": identity.run_id,
+            "attempt": identity.attempt,
+            "call_id": call_id,
+        }
+        await self._write(lambda batch: calls.run(batch.connection, "abandon", values).rowcount)
 
     async def look(self, identity: Identity, call_id: str) -> Recorded | None:
         """Return a call as it stands now, without claiming it."""
