@@ -1,1 +1,1 @@
-"""The model gateway."""
+"""The model gateway: wire formats, providers, prices and the HTTP face (`gateway.ModelGateway`)."""

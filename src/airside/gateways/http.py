@@ -1,0 +1,157 @@
+"""Raw ASGI, as small as the gateways need it: read a bounded body, find the bearer token, notice that the client left.
+
+ASGI's `send()` never says that nobody listens any more; only `receive()` does. So whatever costs money runs inside
+`while_connected`, which cancels it as soon as the client is gone.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, TypeVar
+
+from airside.core.errors import AirsideError, Code
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = Iterable[tuple[bytes, bytes]]
+T = TypeVar("T")
+
+BODY_TIMEOUT_S = 30.0  # how long a client may take to send its body
+JSON_TYPE = (b"content-type", b"application/json")
+EVENTS_TYPE = (b"content-type", b"text/event-stream; charset=utf-8")
+_BEARER = b"bearer "
+
+
+class ClientGone(Exception):
+    """The client closed its connection before it was answered; there is nobody to tell."""
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """Return the first header of that (lower-case) name as text, or an empty string."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value.decode("latin-1"))
+    return ""
+
+
+def bearer_token(scope: Scope) -> str:
+    """Return the token of `Authorization: Bearer …`; raises `unauthenticated` if there is none."""
+    for key, value in scope["headers"]:
+        if key == b"authorization" and value[:7].lower() == _BEARER:
+            token = str(value[7:].strip().decode("latin-1"))
+            if token:
+                return token
+    raise AirsideError(Code.UNAUTHENTICATED)
+
+
+async def read_body(scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:
+    """Return the request's body and never hold more than `bytes_max` of it.
+
+    Raises AirsideError `limit_exceeded` beyond that (by the announced length already, if there is one) and
+    `invalid_request` when the client takes more than BODY_TIMEOUT_S; ClientGone when it leaves.
+    """
+    announced = header(scope, b"content-length")
+    if announced.isdigit() and int(announced) > bytes_max:
+        raise _too_large(bytes_max)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    if message.get("more_body"):
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                body = await _read_on(body, receive, bytes_max)
+        except TimeoutError:
+            raise AirsideError(
+                Code.INVALID_REQUEST, f"the body did not arrive within {BODY_TIMEOUT_S:.0f} seconds"
+            ) from None
+    if len(body) > bytes_max:
+        raise _too_large(bytes_max)
+    return body
+
+
+async def _read_on(first: bytes, receive: Receive, bytes_max: int) -> bytes:
+    chunks, size = [first], len(first)
+    while size <= bytes_max:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if not message.get("more_body"):
+            break
+    return b"".join(chunks)
+
+
+def _too_large(bytes_max: int) -> AirsideError:
+    return AirsideError(
+        Code.LIMIT_EXCEEDED,
+        f"the body has more than {bytes_max} bytes",
+        advice="Send less, or raise server.body_bytes_max.",
+    )
+
+
+async def while_connected(receive: Receive, work: Awaitable[T]) -> T:
+    """Return what `work` returns, and cancel it the moment the client disconnects (then raises ClientGone).
+
+    The body must have been read, and the response must not have ended when `work` does.
+    """
+    asking = asyncio.current_task()
+    assert asking is not None, "an ASGI application runs in a task"
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        asking.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if gone and asking.uncancel() == 0:
+            raise ClientGone from None
+        raise
+    finally:
+        watcher.cancel()
+
+
+async def respond(send: Send, status: int, body: bytes, headers: Headers = (), *, content: Any = JSON_TYPE) -> None:
+    """Send a whole response."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [content, (b"content-length", b"%d" % len(body)), *headers],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+class EventStream:
+    """A response of server-sent events that starts with its first chunk, so that an early failure is still a status."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.started = False
+
+    async def write(self, chunk: bytes) -> None:
+        """Send a chunk, preceded by the response's head if it is the first."""
+        if not self.started:
+            await self._start()
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    async def end(self, chunk: bytes) -> None:
+        """Send the last chunk and end the response."""
+        if not self.started:
+            await self._start()
+        await self._send({"type": "http.response.body", "body": chunk})
+
+    async def _start(self) -> None:
+        self.started = True
+        head = [EVENTS_TYPE, (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"), *self.headers]
+        await self._send({"type": "http.response.start", "status": 200, "headers": head})

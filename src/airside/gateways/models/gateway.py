@@ -1,0 +1,194 @@
+"""The model gateway: an ASGI application that turns each request into a Call and lets it pass the pipeline.
+
+A stream's text leaves while it arrives; its tool calls and its end leave after the pipeline has returned, when the
+outcome is durable. Both modes, live and replayed, are written from the same assembled message.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from airside.core.call import Call, CallKind, CallState, Effect, Outcome
+from airside.core.errors import AirsideError, Code
+from airside.core.ids import new_id
+from airside.core.ports import Forward
+from airside.gateways.http import (
+    ClientGone,
+    EventStream,
+    Receive,
+    Scope,
+    Send,
+    bearer_token,
+    header,
+    read_body,
+    respond,
+    while_connected,
+)
+from airside.gateways.models import openai_chat, openai_error
+from airside.gateways.models.provider import Ask, Routes
+from airside.gateways.models.stream import Delivered, error_event, rest
+
+_log = structlog.get_logger(__name__)
+_Headers = list[tuple[bytes, bytes]]
+Compose = Callable[[Forward], Forward]
+"""Puts the pipeline's steps around a terminal."""
+
+
+class ModelLimits(Struct, frozen=True):
+    """Limits of model requests: the body in bytes, and the output tokens that are reserved and allowed at most."""
+
+    body_bytes_max: int = 10_485_760
+    reserve_output_tokens: int = 8_192
+
+
+class ModelGateway:
+    """Serves `POST /v1/chat/completions` and `GET /v1/models`.
+
+    `check_token` raises AirsideError `unauthenticated` for tokens that are not valid now; calls themselves are
+    identified by the pipeline.
+    """
+
+    def __init__(
+        self,
+        pipeline: Compose,
+        routes: Routes,
+        check_token: Callable[[str], Awaitable[object]],
+        limits: ModelLimits,
+    ) -> None:
+        self._forward = pipeline(_ask_provider)
+        self._routes = routes
+        self._check_token = check_token
+        self._limits = limits
+        self._endpoints = {"/v1/chat/completions": ("POST", self._chat), "/v1/models": ("GET", self._models)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        method, endpoint = self._endpoints.get(scope["path"], ("", None))
+        if endpoint is None:
+            error = AirsideError(Code.NOT_FOUND, f"the model gateway has no {scope['path'][:200]}")
+            await _respond_error(send, error)
+        elif scope["method"] != method:
+            error = AirsideError(Code.INVALID_REQUEST, f"{scope['path']} takes {method}, not {scope['method']}")
+            await respond(send, 405, openai_error.render(error), [(b"allow", method.encode())])
+        else:
+            await endpoint(scope, receive, send)
+
+    async def close(self) -> None:
+        """Close the connections to providers."""
+        await self._routes.close()
+
+    async def _models(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        try:
+            await self._check_token(bearer_token(scope))
+        except AirsideError as error:
+            await _respond_error(send, error)
+            return
+        listed = [{"id": name, "object": "model", "created": 0, "owned_by": "airside"} for name in self._routes.names()]
+        await respond(send, 200, msgspec.json.encode({"object": "list", "data": listed}))
+
+    async def _chat(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call_id = new_id("call")
+        stream: EventStream | None = None
+        try:
+            token = bearer_token(scope)
+            body = await read_body(scope, receive, bytes_max=self._limits.body_bytes_max)
+            request = openai_chat.parse(body, bytes_max=self._limits.body_bytes_max)
+            stream = EventStream(send) if request.stream else None
+            call = self._call(call_id, request, token, header(scope, b"x-airside-run"), stream)
+            if stream is not None:
+                stream.headers.append((b"x-airside-call", call_id.encode()))
+            outcome = await while_connected(receive, self._forward(call))
+            if outcome.state is not CallState.OK:
+                raise _Unhappy(outcome)
+            headers = _headers(outcome)
+            if stream is None:
+                await respond(send, 200, outcome.body, headers)
+                return
+            end = rest(outcome.body, call.payload.delivered, include_usage=request.include_usage)
+            stream.headers[:] = headers
+            await stream.end(end)
+        except ClientGone:
+            return
+        except AirsideError as error:
+            error.call_id = error.call_id or call_id
+            await _fail(send, stream, error)
+        except Exception as error:  # noqa: BLE001 - whatever broke, the client gets our error and no traceback
+            await _fail(send, stream, _internal(call_id, error))
+
+    def _call(
+        self, call_id: str, request: openai_chat.ChatRequest, token: str, run_header: str, stream: EventStream | None
+    ) -> Call:
+        route = self._routes.find(request.model)
+        reserve = self._limits.reserve_output_tokens
+        output_tokens = min(request.output_tokens_max or reserve, reserve)
+        return Call(
+            call_id=call_id,
+            kind=CallKind.MODEL,
+            name=request.model,
+            token=token,
+            parts=request.parts,
+            effect=Effect.READ,
+            idempotent=True,
+            timeout_s=route.provider.timeout_s,
+            run_header=run_header,
+            need=route.price.need(request.input_tokens_bound, output_tokens),
+            sink=stream,
+            payload=Ask(request, route, Delivered()),
+        )
+
+
+class _Unhappy(AirsideError):
+    """An outcome that is not an answer, as the error it is answered with."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        code = Code(outcome.code) if outcome.code in set(Code) else Code.INTERNAL
+        super().__init__(code, outcome.message)
+        self.call_id, self.at_us, self.replayed = outcome.call_id, outcome.at_us, outcome.replayed
+        self.upstream = outcome.body if code is Code.UPSTREAM_REJECTED else b""
+
+
+async def _ask_provider(call: Call) -> Outcome:
+    """The pipeline's end: the call leaves."""
+    ask: Ask = call.payload
+    return await ask.route.provider.complete(call, ask)
+
+
+async def _fail(send: Send, stream: EventStream | None, error: AirsideError) -> None:
+    if stream is not None and stream.started:
+        await stream.end(error_event(openai_error.render(error)))
+    else:
+        await _respond_error(send, error)
+
+
+async def _respond_error(send: Send, error: AirsideError) -> None:
+    headers: _Headers = []
+    if error.call_id:
+        headers.append((b"x-airside-call", error.call_id.encode()))
+        headers.append((b"x-airside-replayed", b"true" if error.replayed else b"false"))
+    if error.at_us:
+        headers.append((b"x-airside-clock", b"%d" % error.at_us))
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
+    upstream = error.upstream if isinstance(error, _Unhappy) else b""
+    await respond(send, error.status, openai_error.render(error, upstream), headers)
+
+
+def _headers(outcome: Outcome) -> _Headers:
+    return [
+        (b"x-airside-call", outcome.call_id.encode()),
+        (b"x-airside-replayed", b"true" if outcome.replayed else b"false"),
+        (b"x-airside-clock", b"%d" % outcome.at_us),
+    ]
+
+
+def _internal(call_id: str, error: Exception) -> AirsideError:
+    """Log where it broke, never what the exception says: its text may hold content."""
+    error_id = new_id("err")
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    _log.error("model_gateway_failed", error_id=error_id, call_id=call_id, type=type(error).__name__, where=where)
+    return AirsideError(Code.INTERNAL, f"airside itself failed (error id {error_id})", details={"error_id": error_id})

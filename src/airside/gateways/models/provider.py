@@ -1,0 +1,91 @@
+"""The port between the model gateway and the places that answer, and the table of which model is answered where."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from msgspec import Struct
+
+from airside.config.settings import ModelSettings
+from airside.core.call import Call, Outcome
+from airside.core.errors import AirsideError, Code
+from airside.gateways.models.openai_chat import ChatRequest
+from airside.gateways.models.pricing import Price, configured
+from airside.gateways.models.stream import Delivered
+
+
+class Route(Struct, frozen=True):
+    """Where a model is answered, its name there, and its price."""
+
+    provider: "Provider"
+    model: str
+    price: Price
+
+
+class Ask(Struct, frozen=True):
+    """A model call's payload: what is asked of a provider. `delivered` notes what a stream's client has been sent."""
+
+    request: ChatRequest
+    route: Route
+    delivered: Delivered
+
+
+class Provider(Protocol):
+    """Something that answers model calls."""
+
+    name: str
+    timeout_s: float
+
+    def price(self, model: str) -> Price:
+        """Return what a model costs here; raises AirsideError `unknown_model`."""
+        ...
+
+    def models(self) -> list[str]:
+        """Return the names of models that are known without asking."""
+        ...
+
+    async def complete(self, call: Call, ask: Ask) -> Outcome:
+        """Answer, with at most `call.output_tokens_granted` tokens, streaming into `call.sink` if there is one.
+
+        What the outcome's body holds beyond `ask.delivered` is sent by the gateway. Raises TransientError for what may
+        pass, if the client has been sent nothing yet, and AirsideError for what will not.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
+
+class Routes:
+    """Which model name is answered by which provider."""
+
+    def __init__(
+        self, providers: Mapping[str, Provider], models: Mapping[str, ModelSettings], default_provider: str
+    ) -> None:
+        self._providers = providers
+        self._models = models
+        self._default = default_provider
+        for name in (default_provider, *[model.provider for model in models.values()]):
+            if name not in providers:
+                known = ", ".join(sorted(providers)) or "none"
+                advice = f"Describe it under providers.{name}; known are: {known}."
+                raise AirsideError(Code.MISCONFIGURED, f"there is no provider {name!r}", advice=advice)
+
+    def find(self, model: str) -> Route:
+        """Return the route of a model name that an agent uses; raises AirsideError `unknown_model`."""
+        settings = self._models.get(model)
+        if settings is None:
+            provider = self._providers[self._default]
+            return Route(provider, model, provider.price(model))
+        provider = self._providers[settings.provider]
+        name = settings.model or model
+        return Route(provider, name, configured(settings.price) if settings.price else provider.price(name))
+
+    def names(self) -> list[str]:
+        """Return the model names that are known."""
+        return sorted({*self._models, *self._providers[self._default].models()})
+
+    async def close(self) -> None:
+        """Release the providers' connections."""
+        for provider in self._providers.values():
+            await provider.close()

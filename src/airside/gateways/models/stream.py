@@ -1,0 +1,253 @@
+"""Server-sent events of Chat Completions: taking a stream apart into one message, and a message apart into a stream.
+
+What is journaled is the assembled message, so one answer serves both modes. While it arrives, text is passed on as it
+came, but everything from the first tool-call delta on, and the frames that end the stream, are withheld: they leave
+after the outcome is durable, written anew from the message (`rest`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+LINE_BYTES_MAX = 1_048_576
+ANSWER_BYTES_MAX = 33_554_432
+DONE = b"data: [DONE]\n\n"
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.encode
+_CHUNK = "chat.completion.chunk"
+
+
+class BrokenStream(Exception):
+    """The upstream's stream is not one: not SSE, not JSON, over a limit, cut short, or carrying an error."""
+
+
+class Delivered:
+    """How much of an answer its client has been sent: the head, and the length of each text field of the message."""
+
+    __slots__ = ("chars", "logprobs", "role")
+
+    def __init__(self) -> None:
+        self.role = False
+        self.chars: dict[str, int] = {}
+        self.logprobs: dict[str, int] = {}
+
+    @property
+    def anything(self) -> bool:
+        """Whether the client has been sent any of it."""
+        return self.role or bool(self.chars)
+
+
+class Lines:
+    """Cuts the bytes of an event stream into the data of its events, wherever the network has cut them."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the data of the events that `data` completes; raises BrokenStream over a limit."""
+        self._size += len(data)
+        if self._size > ANSWER_BYTES_MAX:
+            raise BrokenStream(f"the answer has more than {ANSWER_BYTES_MAX} bytes")
+        events = []
+        *lines, self._rest = (self._rest + data if self._rest else data).split(b"\n")
+        if len(self._rest) > LINE_BYTES_MAX:
+            raise BrokenStream(f"a line of the stream has more than {LINE_BYTES_MAX} bytes")
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._data.append(line[5:].strip())
+            elif self._data and line in {b"", b"\r"}:
+                events.append(b"\n".join(self._data) if len(self._data) > 1 else self._data[0])
+                self._data = []
+        return events
+
+    def flush(self) -> list[bytes]:
+        """Return the last event of a stream that ended without an empty line."""
+        return self.feed(b"\n\n")
+
+
+class Assembler:
+    """Turns one upstream stream into the message it spells, and says what may be passed on meanwhile."""
+
+    def __init__(self, delivered: Delivered) -> None:
+        self._delivered = delivered
+        self._lines = Lines()
+        self._head: dict[str, Any] = {}
+        self._text: dict[str, list[str]] = {}
+        self._message: dict[str, Any] = {}
+        self._tool_calls: dict[int, dict[str, Any]] = {}
+        self._logprobs: dict[str, Any] = {}
+        self._finish: str | None = None
+        self._withholding = False
+        self._done = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes from upstream and return the frames that may go to the client now; raises BrokenStream."""
+        return b"".join([frame for event in self._lines.feed(data) for frame in self._event(event)])
+
+    def finish(self) -> tuple[bytes, Any]:
+        """Return the assembled message as JSON and the reported usage; raises BrokenStream if the stream was cut."""
+        for event in self._lines.flush():
+            self._event(event)
+        if not (self._finish or (self._done and (self._text or self._tool_calls or self._message))):
+            raise BrokenStream("the stream ended in the middle of the answer")
+        message: dict[str, Any] = {"role": "assistant", "content": None, **self._message}
+        message.update({name: "".join(pieces) for name, pieces in self._text.items()})
+        if self._tool_calls:
+            message["tool_calls"] = [self._tool_calls[index] for index in sorted(self._tool_calls)]
+        choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": self._finish or "stop"}
+        if self._logprobs:
+            choice["logprobs"] = self._logprobs
+        usage = self._head.pop("usage", None)
+        answer = {**self._head, "object": "chat.completion", "choices": [choice]}
+        if usage is not None:
+            answer["usage"] = usage
+        return _encode(answer), usage
+
+    def _event(self, event: bytes) -> tuple[bytes, ...]:
+        if event == b"[DONE]":
+            self._done = True
+            return ()
+        if not event:
+            return ()
+        try:
+            chunk = _decode(event)
+        except msgspec.MsgspecError:
+            raise BrokenStream("an event of the stream is not a JSON object") from None
+        if chunk.get("error"):
+            raise BrokenStream("the provider reported an error in the middle of the stream")
+        choices = chunk.pop("choices", None)
+        for name, item in chunk.items():
+            if item is not None:
+                self._head[name] = item
+        if not choices:
+            return ()
+        choice = choices[0] if isinstance(choices, list) else None
+        delta = choice.get("delta") if isinstance(choice, dict) else None
+        if not isinstance(choice, dict) or not isinstance(delta, dict | None):
+            raise BrokenStream("a chunk of the stream has no readable choice")
+        self._merge(delta or {}, choice)
+        if self._withholding:
+            return ()
+        self._note(delta or {}, choice)
+        return (b"data: ", event, b"\n\n")
+
+    def _merge(self, delta: dict[str, Any], choice: dict[str, Any]) -> None:
+        for name, item in delta.items():
+            if name == "tool_calls" and item:
+                self._withholding = True
+                self._merge_tool_calls(item)
+            elif name == "role" or item is None:
+                continue
+            elif isinstance(item, str):
+                self._text.setdefault(name, []).append(item)
+            elif isinstance(item, list):
+                self._message.setdefault(name, []).extend(item)
+                self._withholding = True
+            else:
+                _grow(self._message, name, item)
+                self._withholding = True
+        logprobs = choice.get("logprobs")
+        if isinstance(logprobs, dict):
+            for name, item in logprobs.items():
+                if isinstance(item, list):
+                    self._logprobs.setdefault(name, []).extend(item)
+        if choice.get("finish_reason"):
+            self._finish = str(choice["finish_reason"])
+            self._withholding = True
+
+    def _merge_tool_calls(self, deltas: Any) -> None:
+        if not isinstance(deltas, list):
+            raise BrokenStream("the tool calls of a chunk are no list")
+        for delta in deltas:
+            index = delta.get("index", 0) if isinstance(delta, dict) else None
+            if not isinstance(index, int):
+                raise BrokenStream("a tool call of the stream has no index")
+            call = self._tool_calls.setdefault(index, {})
+            for name, item in delta.items():
+                if name != "index" and item is not None:
+                    _grow(call, name, item)
+
+    def _note(self, delta: dict[str, Any], choice: dict[str, Any]) -> None:
+        delivered = self._delivered
+        delivered.role = True
+        for name, item in delta.items():
+            if isinstance(item, str) and name != "role":
+                delivered.chars[name] = delivered.chars.get(name, 0) + len(item)
+        if choice.get("logprobs"):
+            delivered.logprobs = {name: len(items) for name, items in self._logprobs.items()}
+
+
+def _grow(target: dict[str, Any], name: str, item: Any) -> None:
+    """Add a delta to a growing object: `arguments` and `input` are spelled in pieces, other text comes whole."""
+    known = target.get(name)
+    if isinstance(item, dict):
+        inner = target.setdefault(name, {})
+        for key, value in item.items():
+            if isinstance(inner, dict) and value is not None:
+                _grow(inner, key, value)
+    elif name in {"arguments", "input"} and isinstance(known, str) and isinstance(item, str):
+        target[name] = known + item
+    elif not known:
+        target[name] = item
+
+
+def rest(body: bytes, delivered: Delivered, *, include_usage: bool) -> bytes:
+    """Return the frames that complete a stream of which `delivered` has been sent, from the assembled message."""
+    answer = _decode(body)
+    choices, usage = answer.pop("choices"), answer.pop("usage", None)
+    choice = choices[0]
+    head = {**answer, "object": _CHUNK}
+    message: dict[str, Any] = choice["message"]
+    frames = []
+    delta = _delta_left(message, delivered)
+    logprobs = _logprobs_left(choice.get("logprobs"), delivered)
+    if delta or logprobs:
+        frames.append(_frame(head, delta, logprobs=logprobs))
+    for index, call in enumerate(message.get("tool_calls") or ()):
+        frames.append(_frame(head, {"tool_calls": [{"index": index, **call}]}))
+    frames.append(_frame(head, {}, finish=choice.get("finish_reason") or "stop"))
+    if include_usage:
+        frames.append(b"data: " + _encode({**head, "choices": [], "usage": usage}) + b"\n\n")
+    frames.append(DONE)
+    return b"".join(frames)
+
+
+def error_event(error: bytes) -> bytes:
+    """Return the frame that ends a stream in an error (`error` is the JSON body of the error response)."""
+    return b"data: " + error + b"\n\n"
+
+
+def frame(head: Mapping[str, Any], delta: Mapping[str, Any]) -> bytes:
+    """Return one chunk of a stream."""
+    return _frame({**head, "object": _CHUNK}, dict(delta))
+
+
+def _delta_left(message: Mapping[str, Any], delivered: Delivered) -> dict[str, Any]:
+    delta: dict[str, Any] = {} if delivered.role else {"role": "assistant"}
+    for name, item in message.items():
+        if name in {"role", "tool_calls"}:
+            continue
+        if isinstance(item, str):
+            left = item[delivered.chars.get(name, 0) :]
+            if left:
+                delta[name] = left
+        elif item is not None:
+            delta[name] = item
+    return delta
+
+
+def _logprobs_left(logprobs: Any, delivered: Delivered) -> dict[str, Any] | None:
+    if not isinstance(logprobs, dict):
+        return None
+    left = {
+        name: items[delivered.logprobs.get(name, 0) :] for name, items in logprobs.items() if isinstance(items, list)
+    }
+    return left if any(left.values()) else None
+
+
+def _frame(head: Mapping[str, Any], delta: dict[str, Any], *, finish: str | None = None, logprobs: Any = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+    return b"data: " + _encode({**head, "choices": [choice]}) + b"\n\n"
