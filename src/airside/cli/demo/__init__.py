@@ -1,0 +1,1 @@
+"""The demo: a shop's support agent under airside, through success, approval, denial, crash and budget stop."""
