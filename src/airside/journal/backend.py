@@ -5,7 +5,7 @@ from msgspec import Struct
 from airside.config.settings import DatabaseSettings
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Database, Journal
-from airside.journal import sqlite
+from airside.journal import postgres, sqlite
 
 
 class Backend(Struct, frozen=True):
@@ -28,6 +28,8 @@ async def connect(url: str, *, settings: DatabaseSettings, executor_id: str) -> 
     if url == "memory:" or url.startswith("sqlite:///"):
         path = ":memory:" if url == "memory:" else url.removeprefix("sqlite:///")
         return Backend(*await sqlite.connect(path, executor_id=executor_id, busy_timeout_s=settings.busy_timeout_s))
+    if url.startswith(("postgresql://", "postgres://")):
+        return Backend(*await postgres.connect(url, settings=settings, executor_id=executor_id))
     raise AirsideError(
         Code.MISCONFIGURED,
         f"database.url has an unknown kind {url.partition(':')[0]!r}",
