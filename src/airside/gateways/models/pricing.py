@@ -81,10 +81,6 @@ def configured(price: ModelPrice, version: str = "configured") -> Price:
     return Price(version, (Rates(-1, read, cached, written, output),))
 
 
-SCRIPTED_PRICE = configured(ModelPrice(input=Decimal("0.15"), output=Decimal("0.60")), "scripted")
-"""Invented, and labelled so: it lets a demonstration show costs."""
-
-
 class Pricing:
     """Looks prices up in the public list and remembers them."""
 

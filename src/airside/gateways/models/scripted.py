@@ -6,20 +6,24 @@ It goes the whole way of a real model: priced, metered, streamed word by word, j
 import asyncio
 import hashlib
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from airside.config.settings import ModelPrice
 from airside.core.call import Call, CallState, Outcome, Sink, Usage
 from airside.core.errors import Code
 from airside.gateways.models import script
-from airside.gateways.models.pricing import SCRIPTED_PRICE, Price
+from airside.gateways.models.pricing import Price, configured
 from airside.gateways.models.provider import Ask
 from airside.gateways.models.stream import Delivered, frame
 
 TIMEOUT_S = 660.0  # beyond the longest delay that a script may ask for
 CHARS_PER_TOKEN = 4
+SCRIPTED_PRICE = configured(ModelPrice(input=Decimal("0.15"), output=Decimal("0.60")), "scripted")
+"""Invented, and labelled so: it lets a demonstration show costs."""
 
 
 class ScriptedModel:
