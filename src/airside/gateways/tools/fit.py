@@ -1,0 +1,32 @@
+"""Does it make sense: the call names a tool that exists for this agent, and its arguments fit the tool's schema.
+
+A pipeline step of the tool gateway. It stands between replay and permit, so that policy and reviewers only ever see
+calls that could be executed, and what does not fit is journaled as a refusal and replayed as one.
+"""
+
+from airside.core.call import Call, Outcome
+from airside.core.errors import AirsideError, Code
+from airside.core.ports import Forward
+from airside.gateways.tools.catalogue import Listed
+from airside.pipeline.refusal import Refusal
+
+
+class Fit:
+    """Lets only tool calls pass that could be executed; other kinds of calls are not its business."""
+
+    async def __call__(self, call: Call, forward: Forward) -> Outcome:
+        """Pass the call on; raises `unknown_tool` or `invalid_arguments`."""
+        if isinstance(call.payload, Unlisted):
+            raise Refusal(call, Code.UNKNOWN_TOOL, f"there is no tool {call.name!r}")
+        if isinstance(call.payload, Listed):
+            if not call.local and call.name not in call.who.tools:
+                raise Refusal(call, Code.UNKNOWN_TOOL, f"agent {call.who.agent} is not offered a tool {call.name!r}")
+            try:
+                call.payload.schema.check(call.arguments)
+            except AirsideError as error:
+                raise Refusal(call, error.code, error.message, details=error.details) from None
+        return await forward(call)
+
+
+class Unlisted:
+    """The payload of a call to a tool that does not exist."""
