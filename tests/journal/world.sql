@@ -73,3 +73,18 @@ INSERT INTO tenants (tenant_id, time_zone, created_us) VALUES (:tenant_id, :time
 -- name: tenants
 -- Every tenant.
 SELECT tenant_id, time_zone FROM tenants ORDER BY tenant_id
+
+-- name: set_input
+-- The content id of a run's task.
+UPDATE runs SET input = :input WHERE tenant_id = :tenant_id AND run_id = :run_id
+
+-- name: set_content
+-- Tamper with a content.
+UPDATE contents SET sealed = :sealed WHERE content_id = :content_id
+
+-- name: destroy_key
+-- Erase a subject.
+UPDATE subject_keys SET wrapped = x'' WHERE subject = :subject
+
+-- name: destroy_key (postgres)
+UPDATE subject_keys SET wrapped = ''::bytea WHERE subject = :subject

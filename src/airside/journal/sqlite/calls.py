@@ -122,7 +122,7 @@ def close_call(batch: Batch, closing: Closing) -> int:
         "code": closing.code,
         "message": closing.message,
         "outcome": closing.outcome.content_id if closing.outcome else None,
-        "edited": int(call.edited),
+        "attempt": who.attempt,
         "delivered": int(closing.delivered),
         "now_us": batch.now_us,
     }

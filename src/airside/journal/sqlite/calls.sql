@@ -50,7 +50,7 @@ FROM calls WHERE tenant_id = :tenant_id AND run_id = :run_id AND call_id = :call
 -- The outcome of an open call; its reservation is gone.
 UPDATE calls SET state = :state, reserved_nanousd = 0, reserved_tokens = 0, cost_nanousd = cost_nanousd + :cost,
     tokens = tokens + :tokens, upstream = :upstream, code = :code, message = :message, outcome = :outcome,
-    edited = :edited, delivered = CASE WHEN :delivered = 1 THEN delivered ELSE 0 END, closed_us = :now_us
+    delivered = CASE WHEN :delivered = 1 OR consumed > :attempt THEN delivered ELSE 0 END, closed_us = :now_us
 WHERE tenant_id = :tenant_id AND run_id = :run_id AND call_id = :call_id
 
 -- name: next_occurrence
