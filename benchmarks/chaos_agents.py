@@ -1,10 +1,11 @@
 """The agents of bench-chaos and bench-runs: six calls each, three to a model and three to tools with effects."""
 
+import asyncio
 import secrets
 import time
 from typing import Any
 
-from airside.adapters.clients import ModelClient, ToolClient
+from airside.adapters.clients import ModelClient, Refused, ToolClient
 
 
 async def steady(task: str, model: ModelClient, tools: ToolClient) -> dict[str, Any]:
@@ -39,3 +40,15 @@ async def three_calls(task: str, model: ModelClient, tools: ToolClient) -> str:
 async def clock_in(task: str, model: ModelClient, tools: ToolClient) -> int:
     """Return the real time at which agent code began to run, in microseconds, making no call."""
     return time.time_ns() // 1_000
+
+
+async def kill_loop(task: str, model: ModelClient, tools: ToolClient) -> None:
+    """Call model and tool without end, refused or not, until somebody kills it."""
+    looks = 0
+    while True:
+        looks += 1
+        try:
+            await model.text(f"{task}: look {looks}?")
+            await tools.call("look", run=f"{task} {looks}")
+        except Refused:
+            await asyncio.sleep(0.02)
