@@ -1,1 +1,1 @@
-"""Where an attempt is executed: inline, in a process, or in namespaces of its own."""
+"""Where attempts are executed: in this process, in processes of their own, or in Linux namespaces."""

@@ -34,7 +34,8 @@ class AttemptSpec(Struct, frozen=True, kw_only=True):
 
     `gateway_url` is the gateways' base (`http://127.0.0.1:7878`), `gateway_socket` the Unix socket they listen on too,
     which is all that enters a namespace. `seed` makes random numbers and uuid4 repeat in every attempt of the run;
-    `start_us` is when the run started, where the attempt's clock begins. `clock` is `journal` or `real`.
+    `start_us` is when the run started, where the attempt's clock begins. `clock` is `journal` or `real`. A new
+    `release` (the agent's fingerprint) is imported anew.
     """
 
     tenant_id: str
@@ -54,6 +55,7 @@ class AttemptSpec(Struct, frozen=True, kw_only=True):
     open_files_max: int
     result_bytes_max: int
     hidden_paths: tuple[str, ...]
+    release: str = ""
 
 
 class AttemptProcess(Protocol):

@@ -1,0 +1,206 @@
+"""The two clients that a plain agent is given: one for models, one for tools. Also for use by other adapters."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Coroutine, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import httpx2
+
+from airside.adapters.port import Context
+from airside.core.errors import Code
+
+Message = dict[str, Any]
+T = TypeVar("T")
+_TIMEOUT: Final = httpx2.Timeout(None, connect=10.0)  # an answer may wait for a person; airside ends the attempt then
+_TOOLS_MAX: Final = 1_000
+
+
+class Refused(Exception):
+    """A gateway said no. `code` is one of the stable codes of docs/errors.md."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        self.message = message
+        super().__init__(f"{code}: {message}")
+
+
+class ModelRefused(Refused):
+    """A model call was refused or failed."""
+
+
+class ToolRefused(Refused):
+    """A tool call was refused, or the tool itself failed."""
+
+
+class Gateways:
+    """One keep-alive HTTP client for both gateways, with the run's token. An async context manager."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._http = httpx2.AsyncClient(
+            base_url=context.gateway_url,
+            headers={"authorization": f"Bearer {context.token}", "accept": "application/json, text/event-stream"},
+            timeout=_TIMEOUT,
+            trust_env=False,
+            verify=context.gateway_url.startswith("https:"),  # reading the certificates takes longer than a fork
+        )
+
+    async def __aenter__(self) -> Self:
+        """Open the client."""
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        await self._http.__aexit__(kind, error, where)
+
+    async def post(self, path: str, body: Mapping[str, Any], refusal: type[Refused]) -> Any:
+        """Post JSON and return the JSON answer; raises `refusal` for any status but 2xx."""
+        response = await self._http.post(path, json=body)
+        try:
+            answer = response.json()
+        except ValueError:
+            raise refusal(Code.UPSTREAM_FAILED, f"the gateway answered {response.status_code} without JSON") from None
+        if response.is_success:
+            return answer
+        error = answer.get("error", answer) if isinstance(answer, dict) else {}
+        error = error if isinstance(error, dict) else {}
+        inner = error.get("data")
+        code = error.get("code") if isinstance(error.get("code"), str) else None
+        code = code or (inner.get("code") if isinstance(inner, dict) else None) or Code.UPSTREAM_FAILED
+        raise refusal(str(code), str(error.get("message") or f"the gateway answered {response.status_code}"))
+
+
+async def rehearse(context: Context) -> None:
+    """Make a request that is refused by the kernel, so that all that the first real one would import is imported."""
+    async with Gateways(context) as gateways:
+        with contextlib.suppress(httpx2.HTTPError):
+            await gateways.post("/", {}, Refused)
+
+
+class ModelClient:
+    """Chat completions through the model gateway."""
+
+    def __init__(self, gateways: Gateways) -> None:
+        self._gateways = gateways
+
+    async def complete(self, messages: Sequence[Message] | str, **parameters: Any) -> Message:
+        """Return the assistant message for a conversation (or one user text); raises ModelRefused.
+
+        `parameters` are those of the chat completions API (`model`, `tools`, `temperature`, …).
+        """
+        conversation = [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)
+        body = {"model": self._gateways.context.model, "messages": conversation} | parameters
+        answer = await self._gateways.post("/v1/chat/completions", body, ModelRefused)
+        message: Message = answer["choices"][0]["message"]
+        return message
+
+    async def text(self, messages: Sequence[Message] | str, **parameters: Any) -> str:
+        """Return only the text of the answer."""
+        return str((await self.complete(messages, **parameters)).get("content") or "")
+
+
+class ToolClient:
+    """Hosted tools through the tool gateway (MCP over plain JSON-RPC)."""
+
+    def __init__(self, gateways: Gateways) -> None:
+        self._gateways = gateways
+        self._number = 0
+
+    async def list(self) -> list[dict[str, Any]]:
+        """Return the tools this agent is offered: `name`, `description`, `inputSchema`; raises ToolRefused."""
+        found: list[dict[str, Any]] = []
+        cursor: dict[str, Any] = {}
+        while len(found) < _TOOLS_MAX:
+            page = await self._ask("tools/list", cursor)
+            found += page.get("tools", ())
+            if not page.get("nextCursor"):
+                break
+            cursor = {"cursor": page["nextCursor"]}
+        return found
+
+    async def call(self, tool: str, /, **arguments: Any) -> Any:
+        """Call a tool and return its result as a JSON value; raises ToolRefused."""
+        result = await self._ask("tools/call", {"name": tool, "arguments": arguments})
+        if result.get("isError"):
+            raise _refusal((result.get("_meta") or {}).get("airside/error"), str(value_of(result)))
+        return value_of(result)
+
+    async def _ask(self, method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        self._number += 1
+        body = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": parameters}
+        answer = await self._gateways.post("/mcp", body, ToolRefused)
+        if isinstance(error := answer.get("error"), dict):
+            raise _refusal(error.get("data"), str(error.get("message")))
+        result: dict[str, Any] = answer["result"]
+        return result
+
+
+def value_of(result: Mapping[str, Any]) -> Any:
+    """Return the JSON value that an MCP tool result carries: structured content, else its text, parsed if it is JSON.
+
+    If a reviewer edited the call, an object gets the key `airside_edited_arguments`; any other value comes as the text
+    that says so.
+    """
+    structured = result.get("structuredContent")
+    if structured is not None:
+        return structured
+    texts = [part.get("text", "") for part in result.get("content", ()) if part.get("type") == "text"]
+    edited = (result.get("_meta") or {}).get("airside/edited_arguments")
+    value = _parsed(texts[-1] if texts else "")
+    if edited is None:
+        return value
+    return value | {"airside_edited_arguments": edited} if isinstance(value, dict) else "\n".join(texts)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _refusal(detail: Any, text: str) -> ToolRefused:
+    detail = detail if isinstance(detail, dict) else {}
+    return ToolRefused(str(detail.get("code") or Code.TOOL_FAILED), str(detail.get("message") or text))
+
+
+class BlockingModelClient:
+    """ModelClient for agents that are ordinary functions: the same methods, without `await`."""
+
+    def __init__(self, client: ModelClient, loop: asyncio.AbstractEventLoop) -> None:
+        self._client = client
+        self._loop = loop
+
+    def complete(self, messages: Sequence[Message] | str, **parameters: Any) -> Message:
+        """See ModelClient.complete."""
+        return _wait(self._client.complete(messages, **parameters), self._loop)
+
+    def text(self, messages: Sequence[Message] | str, **parameters: Any) -> str:
+        """See ModelClient.text."""
+        return _wait(self._client.text(messages, **parameters), self._loop)
+
+
+class BlockingToolClient:
+    """ToolClient for agents that are ordinary functions: the same methods, without `await`."""
+
+    def __init__(self, client: ToolClient, loop: asyncio.AbstractEventLoop) -> None:
+        self._client = client
+        self._loop = loop
+
+    def list(self) -> list[dict[str, Any]]:
+        """See ToolClient.list."""
+        return _wait(self._client.list(), self._loop)
+
+    def call(self, tool: str, /, **arguments: Any) -> Any:
+        """See ToolClient.call."""
+        return _wait(self._client.call(tool, **arguments), self._loop)
+
+
+def _wait(work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
+    return asyncio.run_coroutine_threadsafe(work, loop).result()

@@ -1,0 +1,36 @@
+"""Plain agents: a function `agent(task, model, tools)`, async or not, of no framework."""
+
+import asyncio
+import inspect
+from typing import Any
+
+from airside.adapters.clients import (
+    BlockingModelClient,
+    BlockingToolClient,
+    Gateways,
+    ModelClient,
+    ToolClient,
+    rehearse,
+)
+from airside.adapters.port import Context
+from airside.core.errors import AirsideError, Code
+
+
+async def prepare(context: Context) -> None:
+    """Import what the first call would."""
+    await rehearse(context)
+
+
+async def run(entry: Any, task: Any, context: Context) -> Any:
+    """Call the agent with its task and two clients and return what it returns.
+
+    An ordinary function gets blocking clients and a thread. Raises AirsideError `misconfigured` for no function.
+    """
+    if not callable(entry):
+        raise AirsideError(Code.MISCONFIGURED, f"the agent's entry is a {type(entry).__name__}, not a function")
+    async with Gateways(context) as gateways:
+        model, tools = ModelClient(gateways), ToolClient(gateways)
+        if inspect.iscoroutinefunction(entry) or inspect.iscoroutinefunction(type(entry).__call__):
+            return await entry(task, model, tools)
+        loop = asyncio.get_running_loop()
+        return await asyncio.to_thread(entry, task, BlockingModelClient(model, loop), BlockingToolClient(tools, loop))

@@ -1,0 +1,70 @@
+"""What an exception of an agent means: a message fit for people, and airside's code if a refusal of ours caused it.
+
+Frameworks wrap what the gateways answer in exceptions of their own, which differ in all but this: somewhere in the
+chain one carries the HTTP body, and the body carries our code.
+"""
+
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from airside.core.errors import Code
+
+MESSAGE_CHARACTERS_MAX: Final = 2_000
+_CHAIN_MAX: Final = 50
+_CODES: Final = frozenset(Code)
+
+
+def describe(error: BaseException) -> tuple[str, str]:
+    """Return (message, code). The code is empty unless airside refused something; the message names file and line."""
+    code = next((found for link in _chain(error) if (found := _code_of(link))), "")
+    text = f"{type(error).__name__}: {_text_of(error)}"[:MESSAGE_CHARACTERS_MAX]
+    where = _place_of(error)
+    return (f"{text} ({where})" if where else text), code
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    ahead, seen = [error], set[int]()
+    while ahead and len(seen) < _CHAIN_MAX:
+        link = ahead.pop(0)
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        ahead += [follow for follow in (link.__cause__, link.__context__) if follow is not None]
+        if isinstance(link, BaseExceptionGroup):
+            ahead += link.exceptions
+
+
+def _code_of(error: BaseException) -> str:
+    """Return our code from what an exception carries: `.code`, or the decoded body of an HTTP answer."""
+    for value in (getattr(error, "code", None), *_codes_in(getattr(error, "body", None))):
+        if isinstance(value, str) and value in _CODES:
+            return str(value)
+    return ""
+
+
+def _codes_in(body: Any) -> Iterator[Any]:
+    if isinstance(body, Mapping):
+        yield body.get("code")
+        for name in ("error", "data"):
+            inner = body.get(name)
+            if isinstance(inner, Mapping):
+                yield inner.get("code")
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - an agent's exception may fail at this too
+        return "(its message cannot be shown)"
+
+
+def _place_of(error: BaseException) -> str:
+    """Return `file:line` of the innermost frame that is not a library's, without folders; the agent's own if any."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename and "/airside/" not in frame.filename]
+    if not own:
+        return ""
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno}"

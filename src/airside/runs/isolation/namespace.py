@@ -1,0 +1,50 @@
+"""Attempts in Linux namespaces: faults and malice are contained, and the gateway is the only way out."""
+
+import asyncio
+import sys
+from typing import Final
+from urllib.parse import urlsplit
+
+from msgspec import structs
+
+from airside.core.errors import AirsideError, Code
+from airside.runs.isolation import wire
+from airside.runs.isolation.port import AttemptSpec
+from airside.runs.isolation.process import ProcessLauncher
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_PROBE_TIMEOUT_S: Final = 15.0
+
+
+class NamespaceLauncher(ProcessLauncher):
+    """Like ProcessLauncher, with every attempt in namespaces of its own."""
+
+    spaces = True
+
+    def orders(self, spec: AttemptSpec) -> wire.Orders:
+        """Return what the attempt is told; inside, the gateway is always on the namespace's own loopback."""
+        address = urlsplit(spec.gateway_url)
+        if not spec.gateway_socket and address.hostname not in _LOOPBACK:
+            raise AirsideError(
+                Code.MISCONFIGURED, f"namespace isolation needs the gateways on this machine, not on {address.hostname}"
+            )
+        return structs.replace(super().orders(spec), gateway_url=f"http://127.0.0.1:{address.port or 80}")
+
+
+async def unavailable() -> str:
+    """Try the whole confinement once, in a process of its own; return why it cannot be had here, or nothing."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "airside.runs.isolation.probe"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(_PROBE_TIMEOUT_S):
+            printed, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return "the probe did not end in time"
+    lines = printed.decode(errors="replace").strip().splitlines()
+    return "" if process.returncode == 0 else (lines[-1] if lines else f"the probe ended with {process.returncode}")
