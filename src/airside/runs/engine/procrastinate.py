@@ -1,0 +1,108 @@
+"""The engine of many machines: procrastinate on Postgres (SKIP LOCKED, LISTEN/NOTIFY, heartbeats of workers).
+
+Each run waits at most once (`queueing_lock`), in the queue named after its release, so that only workers that have the
+release fetch it. A job that its dead worker held is deleted: the run itself is re-queued by the sweeper.
+"""
+
+import asyncio
+import contextlib
+
+import procrastinate
+import structlog
+from procrastinate import exceptions
+from procrastinate.schema import SchemaManager
+
+from airside.runs.engine.port import Execute, Ticket
+
+_log = structlog.get_logger(__name__)
+
+TASK = "airside.run"
+STALLED_S = 30.0
+HEARTBEAT_S = 5.0
+POLL_S = 2.0
+SCHEMA_LOCK = 4_051_966_020  # any number that no other user of the database takes
+
+
+class ProcrastinateEngine:
+    """Executes tickets in this process, at most `slots` at the same time, and submits them to all processes."""
+
+    def __init__(self, url: str, slots: int, releases: frozenset[str]) -> None:
+        self._slots = slots
+        self._queues = sorted(releases)
+        self._app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=4))
+        self._execute: Execute | None = None
+        self._worker: asyncio.Task[None] | None = None
+        self._app.task(name=TASK)(self._perform)
+
+    async def start(self, execute: Execute | None) -> None:
+        """Open connections, put procrastinate's tables in place if they are missing, and begin to execute."""
+        await self._app.open_async()
+        await self._apply_schema()
+        self._execute = execute
+        if execute and self._queues:
+            self._worker = asyncio.create_task(self._work())
+
+    async def submit(self, ticket: Ticket) -> None:
+        """Enqueue a ticket for whichever worker is free first."""
+        job = self._app.configure_task(
+            TASK,
+            queue=ticket.release,
+            priority=-ticket.priority,
+            queueing_lock=_lock_name(ticket.tenant_id, ticket.run_id),
+        )
+        with contextlib.suppress(exceptions.AlreadyEnqueued):
+            await job.defer_async(
+                tenant_id=ticket.tenant_id, run_id=ticket.run_id, release=ticket.release, priority=ticket.priority
+            )
+
+    async def cancel(self, tenant_id: str, run_id: str) -> None:
+        """Drop a ticket that no worker has fetched yet."""
+        jobs = await self._app.job_manager.list_jobs_async(queueing_lock=_lock_name(tenant_id, run_id), status="todo")
+        for job in jobs:
+            if job.id is not None:
+                await self._app.job_manager.cancel_job_by_id_async(job.id, delete_job=True)
+
+    async def recover(self) -> int:
+        """Delete the jobs of dead workers; their runs come back through the sweeper."""
+        manager = self._app.job_manager
+        stalled = list(await manager.get_stalled_jobs(task_name=TASK, seconds_since_heartbeat=STALLED_S))
+        for job in stalled:
+            await manager.finish_job(job, procrastinate.jobs.Status.FAILED, delete_job=True)
+        return len(stalled)
+
+    async def close(self) -> None:
+        """Stop fetching, wait for what executes, and close the connections."""
+        if self._worker:
+            self._worker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._worker
+        await self._app.close_async()
+
+    async def _perform(self, tenant_id: str, run_id: str, release: str, priority: int) -> None:
+        if self._execute:
+            await self._execute(Ticket(tenant_id, run_id, release, priority))
+
+    async def _work(self) -> None:
+        await self._app.run_worker_async(
+            queues=self._queues,
+            concurrency=self._slots,
+            install_signal_handlers=False,
+            listen_notify=True,
+            delete_jobs="always",
+            fetch_job_polling_interval=POLL_S,
+            update_heartbeat_interval=HEARTBEAT_S,
+            stalled_worker_timeout=STALLED_S,
+        )
+
+    async def _apply_schema(self) -> None:
+        """Create procrastinate's tables once, whichever of the processes comes first."""
+        pool = self._app.connector.pool  # type: ignore[attr-defined]  # the connector above is psycopg's
+        async with pool.connection() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
+            found = await (await connection.execute("SELECT to_regclass('procrastinate_jobs')")).fetchone()
+            if found[0] is None:
+                await connection.execute(SchemaManager.get_schema())
+
+
+def _lock_name(tenant_id: str, run_id: str) -> str:
+    return f"{tenant_id}/{run_id}"

@@ -1,0 +1,22 @@
+-- Statements over held calls and over what a run has come to.
+
+-- name: held_calls
+SELECT c.*, r.state AS run_state, r.attempt AS run_attempt, r.agent, r.release, r.subject, r.supervised
+FROM calls c JOIN runs r ON r.tenant_id = c.tenant_id AND r.run_id = c.run_id
+WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.state = 'held' ORDER BY c.opened_us LIMIT 1000
+
+-- name: resolve
+-- A person has looked: the call has an outcome now. `ok` is replayed, `transient` lets the agent's next try leave.
+UPDATE calls SET state = :state, outcome = :outcome, code = :code, message = :message, closed_us = :now_us
+WHERE tenant_id = :tenant_id AND run_id = :run_id AND call_id = :call_id AND state = 'held'
+
+-- name: effects
+SELECT call_id, name, state, closed_us FROM calls
+WHERE tenant_id = :tenant_id AND run_id = :run_id AND kind = 'tool' AND effect <> 'read'
+    AND state IN ('ok', 'error', 'open', 'held', 'lost') ORDER BY opened_us LIMIT 1000
+
+-- name: last_answer
+SELECT k.content_id, k.sealed FROM calls c
+JOIN contents k ON k.tenant_id = c.tenant_id AND k.subject = :subject AND k.content_id = c.outcome
+WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.kind = 'model' AND c.state = 'ok'
+ORDER BY c.closed_us DESC LIMIT 1

@@ -1,0 +1,205 @@
+"""All services around runs, put together. `plane.py` builds this once; nothing else needs to know how they connect."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from airside.config.settings import Settings
+from airside.core.clock import Clock
+from airside.core.errors import AirsideError
+from airside.core.ports import Database, Keyring, Transaction
+from airside.core.release import Release
+from airside.journal.backend import Backend
+from airside.journal.queries import load
+from airside.runs import releases
+from airside.runs.approvals import RunApprovals, RunSuspensions
+from airside.runs.attempts import Attempts
+from airside.runs.dispatch import Dispatcher
+from airside.runs.engine.local import LocalEngine
+from airside.runs.engine.port import Engine, Ticket
+from airside.runs.engine.procrastinate import ProcrastinateEngine
+from airside.runs.external import External
+from airside.runs.held import Held
+from airside.runs.keys import Keys
+from airside.runs.kills import Kills
+from airside.runs.leases import Leases
+from airside.runs.orphans import Orphans
+from airside.runs.reviews import Reviews
+from airside.runs.signals import Signals
+from airside.runs.store import Runs
+from airside.runs.sweeper import Sweeper
+from airside.runs.tokens import TokenIdentities
+from airside.runs.webhooks import Webhooks
+from airside.runs.worker import LauncherFor, Parts, Place, Worker
+
+_SQL = load("airside.runs", "runs.sql")
+_log = structlog.get_logger(__name__)
+
+SWEEP_S = 1.0
+WATCH_S = 0.25
+TIDY_S = 10.0
+
+
+@dataclass(frozen=True)
+class RunServices:
+    """The services of one process. Those of the first block are for other parts, the rest is machinery.
+
+    `start` before the first call, `close` after the last. A process without a worker (`launcher_for` None) submits,
+    decides and cancels, and leaves execution to others.
+    """
+
+    runs: Runs
+    held: Held
+    reviews: Reviews
+    keys: Keys
+    kills: Kills
+    external: External
+    webhooks: Webhooks
+    identities: TokenIdentities
+    approvals: RunApprovals
+    suspensions: RunSuspensions
+    signals: Signals
+
+    settings: Settings
+    database: Database
+    current: dict[str, Release]
+    engine: Engine
+    dispatcher: Dispatcher
+    leases: Leases
+    sweeper: Sweeper
+    worker: Worker | None
+    _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+    _renewal: list["asyncio.Task[None]"] = field(default_factory=list)
+
+    @classmethod
+    def build(
+        cls,
+        settings: Settings,
+        backend: Backend,
+        keyring: Keyring,
+        clock: Clock,
+        *,
+        kind: str,
+        webhook_secret: str,
+        launcher_for: LauncherFor | None = None,
+        place: Callable[[], Place] | None = None,
+    ) -> "RunServices":
+        """Put the services together on a connected backend.
+
+        `kind` names the process in the table of executors (`plane`, `gateway`, `api`, `worker`). `launcher_for` picks
+        the launcher of an agent and `place` says where attempts find the gateways (asked at each start, because a port
+        may be chosen late); both or neither are given.
+        """
+        database, journal, signals = backend.database, backend.journal, Signals()
+        current = dict(releases.configured(settings))
+        fingerprints = frozenset(release.fingerprint for release in current.values())
+        executes = launcher_for is not None
+        kills = Kills(database, clock, signals)
+        keys = Keys(database, clock)
+        external = External(database, keyring, settings, clock, journal.executor_id, signals)
+        runs = Runs(database, keyring, settings, current, kills, signals)
+        attempts = Attempts(database, settings, fingerprints, journal.executor_id, kills, signals)
+        orphans = Orphans(database, journal, signals)
+        reviews = Reviews(database, keyring, settings.policy, signals)
+        engine = _engine(settings, fingerprints)
+        leases = Leases(
+            database, settings.runs, clock, journal.executor_id, kind, fingerprints if executes else frozenset()
+        )
+        worker = None
+        if launcher_for is not None and place is not None:
+            parts = Parts(
+                database, journal, keyring, settings, clock, runs, attempts, orphans, signals, journal.executor_id
+            )
+            worker = Worker(parts, launcher_for, place)
+            leases.on_alive = worker.alive
+        tools = {name: tuple(agent.tools) for name, agent in settings.agents.items()}
+        return cls(
+            runs=runs,
+            held=Held(database, keyring, signals),
+            reviews=reviews,
+            keys=keys,
+            kills=kills,
+            external=external,
+            webhooks=Webhooks(database, settings.webhooks, clock, webhook_secret, signals),
+            identities=TokenIdentities(database, clock, kills, keys, external, signals, tools),
+            approvals=RunApprovals(database, keyring, settings.policy, signals),
+            suspensions=RunSuspensions(database, signals),
+            signals=signals,
+            settings=settings,
+            database=database,
+            current=current,
+            engine=engine,
+            dispatcher=Dispatcher(database, settings, clock, engine, signals),
+            leases=leases,
+            sweeper=Sweeper(database, attempts, orphans, reviews, external, signals),
+            worker=worker,
+        )
+
+    async def start(self) -> None:
+        """Register this process, take up what the runs table says, and begin to work."""
+        await self.database.transact(self._add_tenant)
+        await releases.record(self.database, self.settings.tenant, self.current)
+        await self.leases.renew()
+        await self.engine.start(self._execute if self.worker else None)
+        self._renewal.append(_every(self.settings.runs.lease_renew_s, self.leases.renew))
+        self._tasks.append(asyncio.create_task(self.dispatcher.run()))
+        self._tasks.append(asyncio.create_task(self.webhooks.run()))
+        self._tasks.append(_every(SWEEP_S, self.sweeper.sweep))
+        self._tasks.append(_every(TIDY_S, self.sweeper.tidy))
+        self._tasks.append(_every(TIDY_S, self.engine.recover))
+        if self.worker:
+            self._tasks.append(_every(WATCH_S, self.worker.watch))
+
+    async def close(self) -> None:
+        """Stop: what runs here is ended and goes back to the queue, and this process's lease is given up."""
+        await _cancel(self._tasks)
+        if self.worker:
+            await self.worker.close()
+        await self.engine.close()
+        await self.webhooks.close()
+        await _cancel(self._renewal)
+        await self.leases.give_up()
+
+    async def _execute(self, ticket: Ticket) -> None:
+        assert self.worker is not None, "a process without a worker was asked to execute"
+        try:
+            await self.worker.execute(ticket)
+        finally:
+            self.dispatcher.returned(ticket)
+
+    async def _add_tenant(self, tx: Transaction) -> None:
+        await tx.execute(
+            _SQL["add_tenant"],
+            tenant_id=self.settings.tenant,
+            time_zone=self.settings.time_zone,
+            created_us=tx.now_us,
+        )
+
+
+def _engine(settings: Settings, fingerprints: frozenset[str]) -> Engine:
+    if settings.database.url.startswith("postgresql://"):
+        return ProcrastinateEngine(settings.database.url, settings.runs.slots, fingerprints)
+    return LocalEngine(settings.runs.slots)
+
+
+def _every(seconds: float, what: Callable[[], Awaitable[object]]) -> "asyncio.Task[None]":
+    """Do something again and again; a journal that cannot be reached is waited for."""
+
+    async def repeat() -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await what()
+            except AirsideError as error:
+                _log.warning("periodic work failed; trying again", code=error.code.value, message=error.message)
+
+    return asyncio.create_task(repeat())
+
+
+async def _cancel(tasks: list["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    tasks.clear()

@@ -1,0 +1,260 @@
+"""Runs, as the management API and the CLI use them: submit, look, follow, cancel, move to another release."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import msgspec
+from msgspec import Struct, structs
+
+from airside.config.settings import Settings
+from airside.core.errors import AirsideError, Code
+from airside.core.ids import new_id
+from airside.core.ports import Database, Keyring, Transaction
+from airside.core.release import Release
+from airside.core.run import RunState
+from airside.journal.queries import load
+from airside.runs import budgets, releases, submission, transitions
+from airside.runs.kills import Kills
+from airside.runs.record import RunRecord, of_row
+from airside.runs.signals import Signals
+from airside.runs.submission import Submission
+
+_SQL = load("airside.runs", "runs.sql")
+
+PAGE_MAX = 200
+QUEUE_COUNT_AGE_US = 250_000
+FOLLOW_POLL_S = 0.5
+
+WAITING = frozenset({RunState.QUEUED, RunState.WAITING_APPROVAL, RunState.PARKED, RunState.HELD})
+"""States in which no process works on the run, so that it can be cancelled on the spot."""
+
+
+class Page(Struct, frozen=True):
+    """Some runs, newest first, and the cursor of the next page; an empty cursor is the end."""
+
+    runs: Sequence[RunRecord]
+    cursor: str
+
+
+class Event(Struct, frozen=True):
+    """One transition of a run. `version` numbers them from 1 and serves as the SSE id."""
+
+    version: int
+    at_us: int
+    body: Mapping[str, object]
+
+
+class Runs:
+    """The runs of all tenants; every method names the tenant, and nothing of another is ever found."""
+
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        settings: Settings,
+        current: Mapping[str, Release],
+        kills: Kills,
+        signals: Signals,
+    ) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._settings = settings
+        self._current = current
+        self._kills = kills
+        self._signals = signals
+        self._queued: dict[str, tuple[int, int]] = {}
+
+    async def submit(self, task: Submission) -> RunRecord:
+        """Take a task on and return its run; once this returns, the run will not be lost.
+
+        The same Idempotency-Key and body return the same run. Raises `unknown_agent`, `invalid_request`,
+        `limit_exceeded`, `idempotency_conflict`, `killed`, and `rate_limited` when the tenant's queue is full.
+        """
+        submission.check(task, self._settings)
+        run_id = new_id("run")
+        key = await self._keyring.subject(task.tenant_id, task.subject(run_id))
+        sealed = key.seal(task.input)
+        release = self._current[task.agent].fingerprint
+
+        async def body(tx: Transaction) -> RunRecord:
+            if task.idempotency_key and (known := await submission.take_key(tx, task, run_id)):
+                return known
+            await self._kills.refuse_in(tx, task.tenant_id, task.agent)
+            await self._room(tx, task.tenant_id)
+            run = submission.fresh(task, self._settings, run_id=run_id, release=release, now_us=tx.now_us)
+            run = structs.replace(run, input=sealed.content_id)
+            nodes = budgets.path(self._settings, task.tenant_id, run_id, task.labels, tx.now_us, task.agent)
+            await submission.write(tx, run, sealed, nodes)
+            return run
+
+        run = await self._database.transact(body)
+        if run.run_id == run_id:
+            self._signals.tell(run)
+        return run
+
+    async def _room(self, tx: Transaction, tenant_id: str) -> None:
+        """Raise `rate_limited` when the queue is full. The count is at most 250 ms old, plus what was added here."""
+        queue_max = self._settings.runs.queue_max
+        counted, at_us = self._queued.get(tenant_id, (queue_max, 0))
+        if counted >= queue_max or not at_us <= tx.now_us < at_us + QUEUE_COUNT_AGE_US:
+            row = await tx.one(_SQL["count_queued"], tenant_id=tenant_id, queue_max=queue_max)
+            counted, at_us = int(row["n"]) if row else 0, tx.now_us
+        if counted >= queue_max:
+            raise AirsideError(
+                Code.RATE_LIMITED, f"{queue_max} runs are queued already (runs.queue_max)", retry_after_s=1.0
+            )
+        self._queued[tenant_id] = (counted + 1, at_us)
+
+    async def get(self, tenant_id: str, run_id: str) -> RunRecord:
+        """Return a run; raises `not_found`."""
+
+        async def body(tx: Transaction) -> RunRecord:
+            row = await tx.one(_SQL["get"], tenant_id=tenant_id, run_id=run_id)
+            if row is None:
+                raise AirsideError(Code.NOT_FOUND, f"there is no run {run_id[:100]}")
+            return of_row(row)
+
+        return await self._database.read(body)
+
+    async def page(
+        self, tenant_id: str, *, cursor: str = "", limit: int = 50, state: str = "", agent: str = ""
+    ) -> Page:
+        """Return runs, newest first, from after `cursor`; at most 200. Raises `invalid_request` for a bad cursor."""
+        before_us, before_id = _place(cursor)
+        size = max(1, min(limit, PAGE_MAX))
+
+        async def body(tx: Transaction) -> list[RunRecord]:
+            rows = await tx.fetch(
+                _SQL["page"],
+                tenant_id=tenant_id,
+                before_us=before_us,
+                before_id=before_id,
+                state=state,
+                agent=agent,
+                n=size + 1,
+            )
+            return [of_row(row) for row in rows]
+
+        found = await self._database.read(body)
+        more = len(found) > size
+        return Page(found[:size], f"{found[size - 1].created_us}.{found[size - 1].run_id}" if more else "")
+
+    async def events(self, tenant_id: str, run_id: str, after_version: int = 0, limit: int = PAGE_MAX) -> list[Event]:
+        """Return the run's transitions after a version, in order; raises `not_found`."""
+        await self.get(tenant_id, run_id)
+
+        async def body(tx: Transaction) -> list[Event]:
+            found: list[Event] = []
+            after, rows = 0, None
+            while rows is None or (rows and len(found) < limit):
+                rows = await tx.fetch(_SQL["events"], tenant_id=tenant_id, run_id=run_id, after=after, n=PAGE_MAX)
+                for row in rows:
+                    after, content = row["entry_id"], msgspec.json.decode(row["body"])
+                    if content["version"] > after_version:
+                        found.append(Event(content["version"], row["at_us"], content))
+            return found[:limit]
+
+        return await self._database.read(body)
+
+    async def follow(self, tenant_id: str, run_id: str, after_version: int = 0) -> AsyncIterator[Event]:
+        """Yield the run's transitions as they happen, until it has ended. For SSE."""
+        run = await self.get(tenant_id, run_id)
+        while True:
+            for event in await self.events(tenant_id, run_id, after_version):
+                after_version = event.version
+                yield event
+            run = await self.get(tenant_id, run_id)
+            if run.version > after_version:
+                continue
+            if run.terminal:
+                return
+            await self._signals.wait(tenant_id, run_id, FOLLOW_POLL_S)
+
+    async def wait(self, tenant_id: str, run_id: str, timeout_s: float) -> RunRecord:
+        """Return the run once it has ended, or as it stands after `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                async for _ in self.follow(tenant_id, run_id):
+                    pass
+        except TimeoutError:
+            pass
+        return await self.get(tenant_id, run_id)
+
+    async def result(self, tenant_id: str, run_id: str) -> bytes | None:
+        """Return what the run produced, as JSON bytes, or None if there is nothing (yet)."""
+        run = await self.get(tenant_id, run_id)
+        return None if run.result is None else await self._open(run, run.result)
+
+    async def task(self, run: RunRecord) -> bytes:
+        """Return the run's input as JSON bytes."""
+        return await self._open(run, run.input)
+
+    async def _open(self, run: RunRecord, content_id: bytes) -> bytes:
+        async def body(tx: Transaction) -> bytes:
+            row = await tx.one(
+                _SQL["content"], tenant_id=run.tenant_id, subject=run.subject, content_id=bytes(content_id)
+            )
+            if row is None:
+                raise AirsideError(Code.NOT_FOUND, "this content was erased")
+            return bytes(row["sealed"])
+
+        blob = await self._database.read(body)
+        key = await self._keyring.subject(run.tenant_id, run.subject)
+        return key.open(bytes(content_id), blob)
+
+    async def cancel(self, tenant_id: str, run_id: str, by: str) -> RunRecord:
+        """Cancel a run: at once if nothing executes it, else as soon as its process has been ended.
+
+        Cancelling a cancelled run changes nothing; raises `conflict` for a run that has ended otherwise.
+        """
+
+        async def body(tx: Transaction) -> RunRecord:
+            run = await transitions.lock(tx, tenant_id, run_id)
+            if run.state is RunState.CANCELLED:
+                return run
+            if run.terminal:
+                raise AirsideError(Code.CONFLICT, f"the run has ended already: {run.state}")
+            message = "cancelled by an operator"
+            if run.state in WAITING or not run.supervised:
+                return await transitions.move(
+                    tx, run, RunState.CANCELLED, code=Code.CANCELLED.value, message=message, by=by
+                )
+            return await transitions.ask_to_stop(tx, run, RunState.CANCELLED, Code.CANCELLED.value, message)
+
+        run = await self._database.transact(body)
+        self._signals.tell(run)
+        return run
+
+    async def move_to(self, tenant_id: str, run_id: str, fingerprint: str, by: str) -> RunRecord:
+        """Bind a run that waits to another release of its agent and queue it again.
+
+        Raises `conflict` unless it is queued, parked or held by nothing but its release; `release_unavailable` for an
+        unknown release.
+        """
+
+        async def body(tx: Transaction) -> RunRecord:
+            run = await transitions.lock(tx, tenant_id, run_id)
+            if run.state not in {RunState.QUEUED, RunState.PARKED}:
+                raise AirsideError(Code.CONFLICT, f"only a queued or parked run can be moved; this one is {run.state}")
+            await releases.require(tx, run, fingerprint)
+            return await transitions.move(tx, run, RunState.QUEUED, by=by, release=fingerprint, ready_us=tx.now_us)
+
+        run = await self._database.transact(body)
+        self._signals.tell(run)
+        return run
+
+
+def _place(cursor: str) -> tuple[int, str]:
+    if not cursor:
+        return 2**62, ""
+    instant, _, run_id = cursor.partition(".")
+    if not instant.isdecimal() or len(instant) > 18 or not run_id or len(run_id) > 64:
+        raise AirsideError(Code.INVALID_REQUEST, "this cursor was not made by airside; start without one")
+    return int(instant), run_id
+
+
+def labels_of(run: RunRecord) -> dict[str, str]:
+    """Return a run's labels."""
+    labels: dict[str, str] = json.loads(run.labels)
+    return labels
