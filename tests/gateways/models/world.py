@@ -107,9 +107,10 @@ async def uvicorn_serving(app: Any) -> AsyncIterator[str]:
         await task
 
 
-def provider_settings(base_url: str, **changed: Any) -> ProviderSettings:
+def provider_settings(base_url: str, /, **changed: Any) -> ProviderSettings:
     """Return settings of a provider at this address."""
-    return ProviderSettings(kind="openai_compatible", base_url=base_url, api_key=SecretStr(KEY), **changed)
+    values = {"base_url": base_url, "api_key": SecretStr(KEY), **changed}
+    return ProviderSettings(kind="openai_compatible", **values)
 
 
 @asynccontextmanager
@@ -137,9 +138,11 @@ async def world(
             default_provider=next(iter(providers or {"fake": None})),
         )
         gateway = ModelGateway(spy.pipeline, routes, check_token, limits or ModelLimits())
-        async with uvicorn_serving(gateway) as url:
-            headers = {"authorization": f"Bearer {TOKEN}"}
-            client = AsyncOpenAI(base_url=f"{url}/v1", api_key=TOKEN, max_retries=0)
-            async with client, httpx2.AsyncClient(base_url=url, headers=headers, timeout=20) as http:
-                yield World(url, spy, fake, client, http)
-        await gateway.close()
+        try:
+            async with uvicorn_serving(gateway) as url:
+                headers = {"authorization": f"Bearer {TOKEN}"}
+                client = AsyncOpenAI(base_url=f"{url}/v1", api_key=TOKEN, max_retries=0)
+                async with client, httpx2.AsyncClient(base_url=url, headers=headers, timeout=20) as http:
+                    yield World(url, spy, fake, client, http)
+        finally:
+            await gateway.close()

@@ -81,6 +81,7 @@ class Assembler:
         self._logprobs: dict[str, Any] = {}
         self._finish: str | None = None
         self._withholding = False
+        self._silent: list[bytes] = []  # frames without text, kept until text follows: a retry stays possible
         self._done = False
 
     def feed(self, data: bytes) -> bytes:
@@ -106,12 +107,12 @@ class Assembler:
             answer["usage"] = usage
         return _encode(answer), usage
 
-    def _event(self, event: bytes) -> tuple[bytes, ...]:
+    def _event(self, event: bytes) -> list[bytes]:
         if event == b"[DONE]":
             self._done = True
-            return ()
+            return []
         if not event:
-            return ()
+            return []
         try:
             chunk = _decode(event)
         except msgspec.MsgspecError:
@@ -123,16 +124,20 @@ class Assembler:
             if item is not None:
                 self._head[name] = item
         if not choices:
-            return ()
+            return []
         choice = choices[0] if isinstance(choices, list) else None
         delta = choice.get("delta") if isinstance(choice, dict) else None
         if not isinstance(choice, dict) or not isinstance(delta, dict | None):
             raise BrokenStream("a chunk of the stream has no readable choice")
         self._merge(delta or {}, choice)
         if self._withholding:
-            return ()
-        self._note(delta or {}, choice)
-        return (b"data: ", event, b"\n\n")
+            return []
+        frames = [*self._silent, b"data: ", event, b"\n\n"]
+        if not self._spoke(delta or {}, choice):
+            self._silent = frames
+            return []
+        self._silent = []
+        return frames
 
     def _merge(self, delta: dict[str, Any], choice: dict[str, Any]) -> None:
         for name, item in delta.items():
@@ -170,14 +175,18 @@ class Assembler:
                 if name != "index" and item is not None:
                     _grow(call, name, item)
 
-    def _note(self, delta: dict[str, Any], choice: dict[str, Any]) -> None:
-        delivered = self._delivered
-        delivered.role = True
+    def _spoke(self, delta: dict[str, Any], choice: dict[str, Any]) -> bool:
+        """Note what a frame that can go to the client adds to what it has; False if that is no text."""
+        chars = self._delivered.chars
         for name, item in delta.items():
-            if isinstance(item, str) and name != "role":
-                delivered.chars[name] = delivered.chars.get(name, 0) + len(item)
+            if isinstance(item, str) and item and name != "role":
+                chars[name] = chars.get(name, 0) + len(item)
+        if not chars:
+            return False
+        self._delivered.role = True
         if choice.get("logprobs"):
-            delivered.logprobs = {name: len(items) for name, items in self._logprobs.items()}
+            self._delivered.logprobs = {name: len(items) for name, items in self._logprobs.items()}
+        return True
 
 
 def _grow(target: dict[str, Any], name: str, item: Any) -> None:
