@@ -96,6 +96,16 @@ class TokenIdentities:
 
     async def resolve(self, token: str, run_header: str) -> Identity:
         """Return the identity behind a run token or an outside program's key; see `ports.Identities`."""
+        return await self._identity(token, run_header, while_suspending=False)
+
+    async def reporter(self, token: str, run_header: str) -> Identity:
+        """Return who reports a local tool call: like `resolve`, but at once while the run is suspending.
+
+        What has begun before the suspension must still be reported, or its outcome would be unknown.
+        """
+        return await self._identity(token, run_header, while_suspending=True)
+
+    async def _identity(self, token: str, run_header: str, *, while_suspending: bool) -> Identity:
         if len(token) > TOKEN_CHARACTERS_MAX:
             raise AirsideError(Code.UNAUTHENTICATED, "this is no token of airside")
         await self._kills.refresh()
@@ -112,7 +122,7 @@ class TokenIdentities:
             if found.refusal:
                 code, message = found.refusal
                 raise AirsideError(code, message)
-            if not found.suspending:
+            if while_suspending or not found.suspending:
                 return found.identity
             await self._signals.wait(found.identity.tenant_id, found.identity.run_id, CACHE_S)
 
