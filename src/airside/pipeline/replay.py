@@ -89,7 +89,9 @@ class Replay:
     async def _answered(self, call: Call, recorded: Recorded | None, key: SubjectKey, forward: Forward) -> Outcome:
         if recorded is not None and recorded.state is CallState.OPEN and recorded.executor_alive:
             if call.local and recorded.executor_id == call.who.executor_of_attempt and not recorded.edited:
-                return Outcome(state=CallState.OPEN, body=b"", call_id=recorded.call_id, pending=True, replayed=True)
+                return Outcome(
+                    state=CallState.OPEN, body=b"", call_id=recorded.call_id, pending=True, arguments=call.parts[0]
+                )
             recorded = await self._ended(call, recorded)
         if recorded is None or recorded.state not in _SETTLED_OR_IN_DOUBT:
             return await self._first_time(call, forward)
