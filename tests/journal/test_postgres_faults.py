@@ -24,13 +24,21 @@ from tests.journal import world
 
 pytestmark = pytest.mark.postgres
 
-PRICE = 1_000_000
-CALLS = 240
+PRICE = 1_000
+CALLS = 50
 
 
 @pytest.fixture
 def url(postgres_url: str) -> str:
     return postgres_url
+
+
+@pytest.fixture
+async def backend(backend: Backend, url: str) -> Backend:
+    """The world's backend, with dollars as the only limit that can be met."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("UPDATE budgets SET limit_calls = NULL, limit_tokens = NULL")
+    return backend
 
 
 @pytest.fixture
@@ -46,36 +54,38 @@ def model_call(request: str, **changes: object) -> Call:
     return world.call(request, kind=CallKind.MODEL, need=need, **changes)
 
 
-async def spend(journal: Journal, requests: "asyncio.Queue[str]", started: asyncio.Event, calls: int) -> int:
-    """Make calls as long as there are requests; returns how many left. Sets `started` when a third was taken."""
+async def spend(journal: Journal, enough: Callable[[], bool]) -> int:
+    """Make calls until there are enough, and return how many left."""
     left = 0
-    with contextlib.suppress(asyncio.QueueEmpty):
-        while True:
-            call = model_call(requests.get_nowait())
-            if requests.qsize() < calls * 2 // 3:
-                started.set()
+    while not enough():
+        call = model_call(f"request {left % 10}")
+        verdict = await journal.open(world.opening(call, journal.executor_id))
+        while isinstance(verdict, Blocked):
             verdict = await journal.open(world.opening(call, journal.executor_id))
-            while isinstance(verdict, Blocked):
-                verdict = await journal.open(world.opening(call, journal.executor_id))
-            if isinstance(verdict, Admitted):
-                left += 1
-                await journal.close(world.closing(call, cost=PRICE, tokens=1, answer=call.call_id))
-            else:
-                assert isinstance(verdict, Exhausted)
+        if isinstance(verdict, Admitted):
+            left += 1
+            await journal.close(world.closing(call, cost=PRICE, tokens=1, answer=call.call_id))
+        else:
+            assert isinstance(verdict, Exhausted)
     return left
 
 
-async def load(journals: list[Journal], calls: int, disturb: Callable[[], object] | None = None) -> int:
-    """Make calls from 12 clients and return how many left; `disturb` is run in a thread while they do."""
-    requests: asyncio.Queue[str] = asyncio.Queue()
-    third = asyncio.Event()
-    for number in range(calls):
-        requests.put_nowait(f"request {number % 50}")
-    clients = [asyncio.create_task(spend(journals[n % len(journals)], requests, third, calls)) for n in range(12)]
-    if disturb:
-        await third.wait()
-        await asyncio.to_thread(disturb)
-        assert not requests.empty(), "the load was over before the disturbance was"
+async def load(journals: list[Journal], disturb: Callable[[], object]) -> int:
+    """Make calls from 12 clients before, while and after `disturb` runs in a thread; return how many left."""
+    finished = calls = 0
+
+    def enough() -> bool:
+        nonlocal calls
+        calls += 1
+        if calls == CALLS:
+            undisturbed.set()
+        return bool(finished) and calls > finished + CALLS
+
+    undisturbed = asyncio.Event()
+    clients = [asyncio.create_task(spend(journals[n % len(journals)], enough)) for n in range(12)]
+    await undisturbed.wait()
+    await asyncio.to_thread(disturb)
+    finished = calls
     return sum(await asyncio.gather(*clients))
 
 
@@ -97,8 +107,9 @@ async def test_two_gateways_on_a_hot_node_never_pass_its_limit(backend: Backend,
     await world.execute(
         backend.database, "set_limit", tenant_id=world.TENANT, node=world.who().budget_path[0], nanousd=37 * PRICE
     )
-    left = await load([backend.journal, second.journal], 200)
-    assert left == 37
+    asked = iter(range(200))
+    spending = [spend(journal, lambda: next(asked, None) is None) for journal in [backend.journal, second.journal] * 20]
+    assert sum(await asyncio.gather(*spending)) == 37
     await assert_consistent(backend, 37)
 
 
@@ -109,8 +120,7 @@ async def test_a_crash_of_the_server_in_mid_load_loses_nothing(
         postgres_server.crash()
         postgres_server.start()
 
-    assert await load([backend.journal, second.journal], CALLS, crash) == CALLS
-    await assert_consistent(backend, CALLS)
+    await assert_consistent(backend, await load([backend.journal, second.journal], crash))
 
 
 async def test_a_restart_of_the_server_in_mid_load_loses_nothing(
@@ -120,8 +130,7 @@ async def test_a_restart_of_the_server_in_mid_load_loses_nothing(
         postgres_server.stop()
         postgres_server.start()
 
-    assert await load([backend.journal], CALLS, restart) == CALLS
-    await assert_consistent(backend, CALLS)
+    await assert_consistent(backend, await load([backend.journal], restart))
 
 
 async def test_terminated_connections_in_mid_load_lose_nothing(backend: Backend, second: Backend, url: str) -> None:
@@ -133,8 +142,7 @@ async def test_terminated_connections_in_mid_load_lose_nothing(backend: Backend,
                     " WHERE application_name = 'airside' AND datname = current_database()"
                 )
 
-    assert await load([backend.journal, second.journal], CALLS * 2, terminate) == CALLS * 2
-    await assert_consistent(backend, CALLS * 2)
+    await assert_consistent(backend, await load([backend.journal, second.journal], terminate))
 
 
 async def test_a_poisoned_operation_fails_alone(backend: Backend) -> None:
