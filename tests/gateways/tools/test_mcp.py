@@ -1,7 +1,6 @@
 """The MCP face: the SDK's own client, clients without SDK, and what a hostile one tries."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -116,7 +115,7 @@ async def test_both_ways_answer_alike(http: httpx2.AsyncClient) -> None:
         assert plain.status_code == full.status_code == 200
 
 
-@pytest.mark.parametrize("token", ["", "Bearer ", "Basic abc", "Bearer rt_foreign"])
+@pytest.mark.parametrize("token", ["", "Bearer", "Basic abc", "Bearer rt_foreign"])
 @pytest.mark.parametrize("legacy", [False, True])
 async def test_without_a_good_token_nothing_is_told(url: str, tooling: Tooling, token: str, legacy: bool) -> None:
     headers = {"authorization": token} | ({"mcp-protocol-version": "2025-11-25"} if legacy else {})
@@ -169,7 +168,6 @@ async def test_unknown_and_unoffered_tools_are_refused_alike(http: httpx2.AsyncC
         ({"order_id": "A1", "amount": 5, "reason": "secret-reason"}, "reason"),
         ({"order_id": "A1", "amount": 5, "reason": "late", "context": {}}, "context"),
         ({"order_id": None, "amount": 5, "reason": "late"}, "order_id"),
-        ({"order_id": "A1", "amount": 1e400, "reason": "late"}, "amount"),
         ([], "object"),
         ("text", "object"),
     ],
@@ -177,15 +175,11 @@ async def test_unknown_and_unoffered_tools_are_refused_alike(http: httpx2.AsyncC
 async def test_arguments_that_do_not_fit_never_reach_policy(
     http: httpx2.AsyncClient, tooling: Tooling, arguments: Any, place: str
 ) -> None:
-    text = json.dumps(request("tools/call", name="refund", arguments=arguments)).replace("Infinity", "1e400")
-    answer = await http.post("", content=text, headers={"content-type": "application/json"})
-    if answer.status_code == 400:
-        assert place == "amount", answer.text
-    else:
-        error = answer.json()["result"]["_meta"]["airside/error"]
-        assert error["code"] == "invalid_arguments"
-        assert place in error["message"]
-        assert "secret-reason" not in error["message"], "values may be personal"
+    answer = await http.post("", json=request("tools/call", name="refund", arguments=arguments))
+    error = answer.json()["result"]["_meta"]["airside/error"]
+    assert error["code"] == "invalid_arguments"
+    assert place in error["message"]
+    assert "secret-reason" not in error["message"], "values may be personal"
     assert tooling.calls == []
 
 
@@ -197,6 +191,7 @@ async def test_arguments_that_do_not_fit_never_reach_policy(
         '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"value":NaN}}}',
         '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":[]}',
         '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":7}}',
+        '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"value":1e400}}}',
         '[{"jsonrpc":"2.0","id":1,"method":"tools/list"}]',
         '{"jsonrpc":',
         "\xff",

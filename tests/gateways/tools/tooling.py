@@ -107,18 +107,18 @@ async def tooling_of(configured: ToolSettings) -> AsyncIterator[Tooling]:
     """Run a tool gateway."""
     made = Tooling(configured)
     await made.hosted.start()
-    await made.face.start()
     try:
-        yield made
+        async with made.face.running():
+            yield made
     finally:
-        await made.face.close()
         await made.hosted.close()
 
 
 @asynccontextmanager
 async def served(app: Any) -> AsyncIterator[str]:
     """Serve an ASGI application over HTTP and yield its base url."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, lifespan="off", log_level="error"))
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, lifespan="off", log_level="error", interface="asgi3")
+    server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     await until(lambda: server.started, "the server starts")
     try:

@@ -9,8 +9,8 @@ a request without an `MCP-Protocol-Version` header is answered right here.
 """
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any, Final, NoReturn
 
@@ -76,7 +76,7 @@ class _Exchange(Struct):
 
 
 class McpFace:
-    """An ASGI application; `start` it before, and `close` it after it serves."""
+    """An ASGI application; it serves inside of `running`."""
 
     def __init__(
         self, gateway: ToolGateway, catalogue: ToolCatalogue, identities: Identities, *, body_bytes_max: int
@@ -98,17 +98,18 @@ class McpFace:
             server, json_response=True, stateless=True, max_request_body_size=body_bytes_max
         )
 
-    async def start(self) -> None:
-        """Get ready to serve."""
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Be ready to serve while this context is open; then cancel what is still being served. Usable once."""
         ready = asyncio.Event()
-        self._serving = asyncio.create_task(self._run_sessions(ready), name="mcp sessions")
+        serving = asyncio.create_task(self._run_sessions(ready), name="mcp sessions")
         await ready.wait()
-
-    async def close(self) -> None:
-        """Cancel what is still being served."""
-        self._serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._serving
+        try:
+            yield
+        finally:
+            serving.cancel()
+            with suppress(asyncio.CancelledError):
+                await serving
 
     async def _run_sessions(self, ready: asyncio.Event) -> None:
         """Hold the SDK's task group in one task: it may not be left in another one than it was entered in."""
@@ -193,12 +194,12 @@ class McpFace:
 
     async def _on_call(
         self, context: ServerRequestContext[dict[str, Any], Request], params: types.CallToolRequestParams
-    ) -> Any:
+    ) -> types.CallToolResult:
         exchange = _exchange(context)
         # A task of our own: the SDK runs handlers where the request's cancellation does not reach them
         exchange.work = work = asyncio.ensure_future(self._call(exchange, params.name, params.arguments or {}))
         try:
-            return await work
+            return types.CallToolResult.model_validate(await work)
         except AirsideError as error:
             _fail(exchange, error)
         except asyncio.CancelledError:
@@ -221,7 +222,7 @@ class McpFace:
         try:
             outcome = await self._gateway.call(exchange.token, exchange.run_header, name, arguments)
         except AirsideError as error:
-            exchange.call_id, exchange.at_us = error.call_id, error.at_us
+            exchange.call_id, exchange.at_us, exchange.replayed = error.call_id, error.at_us, error.replayed
             if error.code in STOPPING:
                 raise
             return _error_result(error)
