@@ -1,7 +1,7 @@
 """Puts the steps around the call itself, and closes every way by which an unexpected exception could let it through."""
 
 from asyncio import CancelledError
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -19,29 +19,22 @@ def compose(steps: Sequence[Step], terminal: Forward) -> Forward:
     The result raises nothing but AirsideError and CancelledError: any other exception, of a step or of the terminal,
     becomes AirsideError `internal` with an error id right where it leaves, so that each step meets only known failures.
     """
-    forward = _closed(terminal)
+    forward = _closed(lambda call, _: terminal(call), terminal)
     for step in reversed(steps):
-        forward = _closed(_wrap(step, forward))
+        forward = _closed(step, forward)
     return forward
 
 
-def _wrap(step: Step, forward: Forward) -> Forward:
+def _closed(step: Callable[[Call, Forward], Awaitable[Outcome]], forward: Forward) -> Forward:
     async def through(call: Call) -> Outcome:
-        return await step(call, forward)
-
-    return through
-
-
-def _closed(inner: Forward) -> Forward:
-    async def closed(call: Call) -> Outcome:
         try:
-            return await inner(call)
+            return await step(call, forward)
         except (AirsideError, CancelledError):
             raise
         except Exception as error:
             raise _internal(call, error) from error
 
-    return closed
+    return through
 
 
 def _internal(call: Call, error: Exception) -> AirsideError:
