@@ -1,0 +1,91 @@
+"""`airside up` and `airside serve`: start processes that serve."""
+
+import asyncio
+from functools import partial
+from typing import Annotated
+
+import typer
+import uvloop
+
+from airside.cli.output import Json, say, show_json
+from airside.cli.session import KEY_FILE, Session, remember_url, session_of
+from airside.config.installation import write_private
+from airside.config.loading import find_file
+from airside.config.settings import Settings
+from airside.core.errors import AirsideError
+from airside.core.run import Role as KeyRole
+from airside.plane import Plane, Role
+from airside.server import logs
+from airside.server.serve import Address, run
+
+app = typer.Typer(help="Start one role in a process of its own, to scale apart on Postgres.", no_args_is_help=True)
+
+Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="instead of server.port; 0 picks a free port")]
+EVERYTHING = frozenset(Role)
+
+
+def up(context: typer.Context, port: Port = None, json_: Json = False) -> None:
+    """Start airside: gateways, management API and worker in one process. Stop it with Ctrl+C."""
+    _serve(session_of(context), EVERYTHING, port, json_=json_)
+
+
+@app.command()
+def gateway(context: typer.Context, port: Port = None, json_: Json = False) -> None:
+    """Start the model gateway and the tool gateway."""
+    _serve(session_of(context), frozenset({Role.GATEWAY}), port, json_=json_)
+
+
+@app.command()
+def api(context: typer.Context, port: Port = None, json_: Json = False) -> None:
+    """Start the management API."""
+    _serve(session_of(context), frozenset({Role.API}), port, json_=json_)
+
+
+@app.command()
+def worker(context: typer.Context, port: Port = None, json_: Json = False) -> None:
+    """Start a worker, which executes runs; it listens for health probes only."""
+    _serve(session_of(context), frozenset({Role.WORKER}), port, json_=json_)
+
+
+def _serve(session: Session, roles: frozenset[Role], port: int | None, *, json_: bool) -> None:
+    settings = session.settings()
+    if port is not None:
+        settings = settings.model_copy(update={"server": settings.server.model_copy(update={"port": port})})
+    logs.configure(settings.log_level)
+    file = find_file(session.config, session.environ)
+    say(f"starting airside ({file or 'no configuration file: defaults'}) ...")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(settings, roles, partial(_announce, settings, roles, json_)))
+
+
+async def _announce(settings: Settings, roles: frozenset[Role], json_: bool, plane: Plane, address: Address) -> None:
+    """Tell how this process is reached, and at the first start the one admin key."""
+    first_key = await first_keys(settings, plane) if Role.API in roles else None
+    if Role.API in roles:
+        remember_url(settings, address.url)
+    if json_:
+        show_json({"url": address.url, "socket": address.socket_path, "roles": sorted(roles), "admin_key": first_key})
+        return
+    if first_key:
+        say("Admin API key, shown this once and stored nowhere in clear:")
+        typer.echo(first_key)
+    say(f"airside serves {', '.join(sorted(roles))} at {address.url}; stop it with Ctrl+C")
+    if Role.API in roles:
+        agents = ", ".join(sorted(settings.agents)) or "none, add some under `agents:`"
+        say(f"data in {settings.data_dir}; agents: {agents}")
+
+
+async def first_keys(settings: Settings, plane: Plane) -> str | None:
+    """Make the tenant's first admin key if it has none, and this machine's own key for the CLI if that is missing.
+
+    The CLI's key is kept in data_dir/cli.key, mode 0600: who can read it can read the master key beside it, and so
+    needs no key. Returns the first admin key, to be shown once.
+    """
+    first = await plane.services.keys.ensure_first(settings.tenant)
+    file = settings.data_dir / KEY_FILE
+    try:
+        await plane.services.keys.principal(file.read_text().strip())
+    except (OSError, AirsideError):
+        _, secret = await plane.services.keys.create(settings.tenant, "local CLI", KeyRole.ADMIN, "airside")
+        write_private(file, secret)
+    return first

@@ -1,0 +1,23 @@
+"""How a route reaches the plane that it serves, and its readings."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from airside.plane import Plane
+from airside.server.readings import Readings
+
+
+def _plane(request: Request) -> Plane:
+    plane: Plane = request.app.state.plane
+    return plane
+
+
+def _readings(request: Request) -> Readings:
+    readings: Readings = request.app.state.readings
+    return readings
+
+
+PlaneOf = Annotated[Plane, Depends(_plane)]
+ReadingsOf = Annotated[Readings, Depends(_readings)]
+RunId = Annotated[str, Path(pattern=r"^run_[0-9a-z]{26}$", description="`run_` and 26 characters")]

@@ -1,0 +1,134 @@
+"""Runs: submit a task, look at it, follow it, cancel it, say what became of a held call."""
+
+import json
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query, Response
+from msgspec import structs
+from pydantic import Field
+
+from airside.core import canonical
+from airside.core.errors import AirsideError, Code
+from airside.core.run import RunState
+from airside.runs.held import Finding
+from airside.runs.submission import Submission
+from airside.server.api.pages import Cursor, Limit, Page
+from airside.server.api.plane_of import PlaneOf, ReadingsOf, RunId
+from airside.server.api.strict import Body, StrictRoute
+from airside.server.auth import Operator, Viewer
+
+router = APIRouter(prefix="/api/v1/runs", tags=["runs"], route_class=StrictRoute)
+
+IdempotencyKey = Annotated[
+    str, Header(max_length=255, description="same key and body within 24 hours: same run; other body: 409")
+]
+
+
+class NewRun(Body):
+    """A task for an agent."""
+
+    agent: str = Field(min_length=1, max_length=100)
+    input: Any = Field(default=None, description="any JSON value, as the agent expects it")
+    labels: dict[str, str] = Field(default={}, max_length=10, description="business_unit, workflow, customer, user")
+    priority: int = Field(default=0, ge=-100, le=100, description="lower goes first")
+    webhook_url: str = Field(default="", max_length=2_000, description="told when the run ends")
+
+
+class Resolution(Body):
+    """What a person found out about a held run, who has looked at the other system."""
+
+    finding: Literal["happened", "not_happened", "give_up"]
+    call_id: str = Field(default="", max_length=200, description="one held call; empty: all of the run")
+    result: Any = Field(default=None, description="what the tool would have answered, if it happened")
+
+
+@router.post("", status_code=202)
+async def submit(
+    new: NewRun, principal: Operator, plane: PlaneOf, response: Response, idempotency_key: IdempotencyKey = ""
+) -> dict[str, Any]:
+    """Take a task on and answer at once; `Location` is where its state is."""
+    run = await plane.services.runs.submit(
+        Submission(
+            tenant_id=principal.tenant_id,
+            agent=new.agent,
+            input=canonical.encode(new.input),
+            labels=new.labels,
+            priority=new.priority,
+            webhook_url=new.webhook_url,
+            idempotency_key=idempotency_key,
+        )
+    )
+    response.headers["location"] = f"/api/v1/runs/{run.run_id}"
+    return run.public()
+
+
+@router.get("")
+async def page(
+    principal: Viewer,
+    plane: PlaneOf,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    state: RunState | None = None,
+    agent: Annotated[str, Query(max_length=100)] = "",
+) -> Page:
+    """List runs, newest first."""
+    found = await plane.services.runs.page(
+        principal.tenant_id, cursor=cursor, limit=limit, state=state.value if state else "", agent=agent
+    )
+    return Page(items=[run.public() for run in found.runs], next_cursor=found.cursor or None)
+
+
+@router.get("/{run_id}")
+async def show(run_id: RunId, principal: Viewer, plane: PlaneOf, readings: ReadingsOf) -> dict[str, Any]:
+    """Show a run, with what it has spent and may spend."""
+    run = await plane.services.runs.get(principal.tenant_id, run_id)
+    path = await readings.path(run)
+    return run.public() | {"budget": path[-1] if path else None}
+
+
+@router.get("/{run_id}/result")
+async def result(run_id: RunId, principal: Viewer, plane: PlaneOf) -> dict[str, Any]:
+    """Return what the run produced; `conflict` while there is nothing yet."""
+    run = await plane.services.runs.get(principal.tenant_id, run_id)
+    body = await plane.services.runs.result(principal.tenant_id, run_id)
+    if body is None and not run.terminal:
+        raise AirsideError(
+            Code.CONFLICT, f"the run is {run.state} and has no result yet", details={"state": run.state.value}
+        )
+    return {"id": run_id, "state": run.state.value, "result": None if body is None else json.loads(body)}
+
+
+@router.get("/{run_id}/calls")
+async def calls(
+    run_id: RunId, principal: Viewer, plane: PlaneOf, readings: ReadingsOf, limit: Limit = 50, cursor: Cursor = ""
+) -> Page:
+    """List the run's calls to models and tools in the order in which they were made, without content."""
+    run = await plane.services.runs.get(principal.tenant_id, run_id)
+    items, after = await readings.calls(run, cursor, limit)
+    return Page(items=items, next_cursor=after or None)
+
+
+@router.post("/{run_id}/cancel")
+async def cancel(run_id: RunId, principal: Operator, plane: PlaneOf) -> dict[str, Any]:
+    """Cancel a run; one that is executing ends within seconds."""
+    return (await plane.services.runs.cancel(principal.tenant_id, run_id, principal.key_id)).public()
+
+
+@router.get("/{run_id}/held")
+async def held(run_id: RunId, principal: Viewer, plane: PlaneOf) -> dict[str, Any]:
+    """List the calls whose outcome is unknown and that hold the run."""
+    await plane.services.runs.get(principal.tenant_id, run_id)
+    return {"items": [structs.asdict(call) for call in await plane.services.held.calls(principal.tenant_id, run_id)]}
+
+
+@router.post("/{run_id}/resolve")
+async def resolve(run_id: RunId, found: Resolution, principal: Operator, plane: PlaneOf) -> dict[str, Any]:
+    """Say what became of calls whose outcome is unknown, and let the run go on, or give it up."""
+    tenant_id, by, held_runs = principal.tenant_id, principal.key_id, plane.services.held
+    if found.finding == "give_up":
+        return (await held_runs.fail(tenant_id, run_id, by)).public()
+    result = b"" if found.result is None else canonical.encode(found.result)
+    run = await plane.services.held.resolve(
+        tenant_id, run_id, Finding(found.finding), by, call_id=found.call_id, result=result
+    )
+    return run.public()

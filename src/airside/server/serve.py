@@ -1,0 +1,161 @@
+"""One process that serves: it binds TCP and the gateways' Unix socket, opens the plane and runs uvicorn on both.
+
+The order matters: the port is bound first, because attempts are told the gateways' address; the plane opens before
+the first request and closes after the last.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import structlog
+import uvicorn
+from msgspec import Struct
+
+from airside.config.installation import gateway_socket, prepare_folder
+from airside.config.settings import Settings
+from airside.core.errors import AirsideError, Code
+from airside.plane import Meeting, Plane, Role
+from airside.server import management
+from airside.server.asgi import App, FrontDoor
+
+PR_SET_DUMPABLE = 4  # prctl(2)
+BACKLOG = 2_048
+_log = structlog.get_logger("airside.server")
+
+
+class Address(Struct, frozen=True):
+    """Where this process is reached."""
+
+    url: str
+    socket_path: str
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers: one process runs two servers, and `serve` owns the signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture nothing."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings, roles: frozenset[Role]) -> AsyncIterator[tuple[Plane, Address]]:
+    """Serve on loopback (or where the settings say) while the context lasts.
+
+    Raises AirsideError `misconfigured` if the address is taken. Leaving the context stops accepting, gives what is in
+    flight `server.shutdown_grace_s`, then closes the plane.
+    """
+    prepare_folder(settings)
+    forbid_dumps()
+    with _bound(settings) as listener:
+        address = _address(settings, listener)
+        meeting = Meeting(settings.server.gateway_url or address.url, address.socket_path)
+        async with Plane.open(settings, roles, meeting) as plane:
+            door = FrontDoor(
+                plane.gateways,
+                management.build(plane, serve_api=Role.API in roles),
+                in_flight_max=settings.server.requests_in_flight_max,
+            )
+            async with _running(door, settings, listener, address), plane.working():
+                yield plane, address
+
+
+async def run(
+    settings: Settings, roles: frozenset[Role], on_ready: Callable[[Plane, Address], Awaitable[None]]
+) -> None:
+    """Serve until SIGTERM or SIGINT. `on_ready` is called once, when requests are being answered."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(settings, roles) as (plane, address):
+        await on_ready(plane, address)
+        await stop.wait()
+        _log.info("stopping", grace_s=settings.server.shutdown_grace_s)
+
+
+def forbid_dumps() -> None:
+    """Make this process non-dumpable: no core files, and no other process of the user reads its memory."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        _log.warning("cannot make the process non-dumpable", errno=ctypes.get_errno())
+
+
+@contextlib.contextmanager
+def _bound(settings: Settings) -> Iterator[socket.socket]:
+    host, port = settings.server.host, settings.server.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise AirsideError(
+            Code.MISCONFIGURED,
+            f"cannot listen on {host} port {port}: {error.strerror}",
+            advice="Is airside running already? Set server.port to another port, or to 0 for a free one.",
+        ) from None
+    with listener:
+        yield listener
+
+
+def _address(settings: Settings, listener: socket.socket) -> Address:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return Address(f"http://{shown}:{port}", str(gateway_socket(settings)))
+
+
+@contextlib.asynccontextmanager
+async def _running(door: App, settings: Settings, listener: socket.socket, address: Address) -> AsyncIterator[None]:
+    """Run one uvicorn server on the TCP listener and one on the Unix socket."""
+    _forget_socket(address)
+    grace_s = max(1, round(settings.server.shutdown_grace_s))
+    servers = [
+        (Server(_config(door, grace_s)), [listener]),
+        (Server(_config(door, grace_s, uds=address.socket_path)), None),
+    ]
+    tasks = [asyncio.create_task(server.serve(sockets)) for server, sockets in servers]
+    try:
+        await _until_started([server for server, _ in servers], tasks)
+        yield
+    finally:
+        for server, _ in servers:
+            server.should_exit = True
+        await asyncio.gather(*tasks, return_exceptions=True)
+        _forget_socket(address)
+
+
+def _forget_socket(address: Address) -> None:
+    """Remove the socket's name: this process's own, or one that a killed process left."""
+    Path(address.socket_path).unlink(missing_ok=True)
+
+
+async def _until_started(servers: list[Server], tasks: list["asyncio.Task[None]"]) -> None:
+    while not all(server.started for server in servers):
+        for task in tasks:
+            if task.done():
+                task.result()
+                raise AirsideError(Code.MISCONFIGURED, "the server ended while it started")
+        await asyncio.sleep(0.005)
+
+
+def _config(door: App, grace_s: int, uds: str | None = None) -> uvicorn.Config:
+    return uvicorn.Config(
+        door,
+        uds=uds,
+        http="httptools",
+        loop="none",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=grace_s,
+        timeout_keep_alive=75,
+    )
