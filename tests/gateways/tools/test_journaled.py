@@ -170,11 +170,12 @@ async def test_an_effect_whose_client_leaves_is_finished_and_recorded(desk: Desk
     await until((tmp_path / "began").exists, "the tool begins")
     calling.cancel()
     await asyncio.gather(calling, return_exceptions=True)
+    assert [row["state"] for row in await desk.plane.calls(who)] == ["open"]
     (tmp_path / "go").touch()
+    assert await desk.plane.afterwork.drain(10), "what has begun is finished and recorded"
+    assert [row["state"] for row in await desk.plane.calls(who)] == ["ok"]
     assert await desk.call(who, "wait_write", signal_file=str(tmp_path / "go")) == {"result": "done"}
     assert len((tmp_path / "began").read_text().split()) == 1
-    (row,) = await desk.plane.calls(who)
-    assert row["state"] == "ok"
 
 
 async def test_64_effects_at_once_are_64_records(desk: Desk) -> None:

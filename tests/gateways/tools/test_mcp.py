@@ -92,7 +92,11 @@ async def test_plain_clients_call_without_handshake(http: httpx2.AsyncClient) ->
     assert answer.json() == {
         "jsonrpc": "2.0",
         "id": "id-7",
-        "result": {"content": [{"type": "text", "text": "text"}], "isError": False},
+        "result": {
+            "content": [{"type": "text", "text": "text"}],
+            "isError": False,
+            "_meta": {"airside/text": True},
+        },
     }
     assert answer.headers["x-airside-replayed"] == "false"
     listed = (await http.post("", json={"jsonrpc": "2.0", "id": 2, "method": "tools/list"})).json()["result"]["tools"]

@@ -237,17 +237,21 @@ class McpFace:
 def _result(outcome: Outcome) -> dict[str, Any]:
     """Return a tool's answer as MCP has it: text always, structured if it is an object.
 
-    An edited call has no structured content, because clients that use it would not read the note.
+    An edited call has no structured content, because clients that use it would not read the note. `airside/text` says
+    that the text is the result itself, a string, and not JSON to be parsed.
     """
     answer = unpack(outcome.body)
     value = msgspec.json.decode(answer.result)
     text = value if isinstance(value, str) else bytes(answer.result).decode()
+    meta: dict[str, Any] = {"airside/text": True} if isinstance(value, str) else {}
     result: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": False}
     if answer.edited_arguments is not UNSET:
         result["content"].insert(0, {"type": "text", "text": edit_note(answer)})
-        result["_meta"] = {"airside/edited_arguments": msgspec.json.decode(answer.edited_arguments)}
+        meta["airside/edited_arguments"] = msgspec.json.decode(answer.edited_arguments)
     elif isinstance(value, dict):
         result["structuredContent"] = value
+    if meta:
+        result["_meta"] = meta
     return result
 
 
