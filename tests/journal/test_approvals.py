@@ -80,3 +80,13 @@ async def test_a_call_without_budget_does_not_use_its_approval_up(backend: Backe
     assert isinstance(await backend.journal.open(world.opening(dear)), Exhausted)
     assert await _consumed_by(backend) == ""
     assert isinstance(await backend.journal.open(world.opening(world.call(approval_id="apr_1"))), Admitted)
+
+
+async def test_an_edited_call_uses_the_approval_of_what_was_asked_and_stays_marked(backend: Backend) -> None:
+    await _approval(backend)
+    edited = await world.opened(backend.journal, world.call("hello, but less", approval_id="apr_1", edited=True))
+    # Who sweeps up after a dead executor does not know about the edit.
+    await backend.journal.close(world.closing(msgspec.structs.replace(edited, edited=False)))
+    known = await backend.journal.look(world.who(), edited.call_id)
+    assert known is not None
+    assert (known.edited, known.approval_id) == (True, "apr_1")

@@ -88,6 +88,15 @@ async def test_a_replayed_answer_whose_client_vanished_is_joined_again(backend: 
     assert await backend.journal.claim(second, call.request_hash) is None
 
 
+async def test_a_late_close_of_an_older_attempt_does_not_unclaim(backend: Backend) -> None:
+    call = await world.opened(backend.journal, world.call())
+    second = await world.next_attempt(backend.database)
+    assert await backend.journal.claim(second, call.request_hash)
+    await backend.journal.abandon(world.who(), call.call_id)
+    await backend.journal.close(world.closing(call, delivered=False))
+    assert await backend.journal.claim(second, call.request_hash) is None
+
+
 async def _alive(backend: Backend, executor_id: str) -> bool:
     call = await world.opened(backend.journal, world.call(executor_id))
     await backend.journal.close(world.closing(call, CallState.TRANSIENT))

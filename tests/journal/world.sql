@@ -88,3 +88,12 @@ UPDATE subject_keys SET wrapped = x'' WHERE subject = :subject
 
 -- name: destroy_key (postgres)
 UPDATE subject_keys SET wrapped = ''::bytea WHERE subject = :subject
+
+-- name: migrations
+-- What was applied.
+SELECT number, name FROM schema_migrations ORDER BY number
+
+-- name: copy_key
+-- Give one subject's key to another.
+INSERT INTO subject_keys (tenant_id, subject, wrapped, created_us)
+SELECT tenant_id, :target, wrapped, created_us FROM subject_keys WHERE subject = :source
