@@ -1,6 +1,5 @@
-"""`python -m airside` is the command line."""
+"""`python -m airside` is the command `airside`."""
 
 from airside.cli.main import main
 
-if __name__ == "__main__":
-    main()
+main()

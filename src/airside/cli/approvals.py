@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from airside.cli.group import group
 from airside.cli.output import Json, say, show_fields, show_json, show_table
 from airside.cli.session import session_of
 from airside.cli.submit import pairs, task_of
 from airside.core.errors import AirsideError, Code
 
-app = typer.Typer(help="List, show, approve (edited if need be) and deny proposed calls.", no_args_is_help=True)
+app = group("List, show, approve (edited if need be) and deny proposed calls.")
 
 ApprovalId = Annotated[str, typer.Argument(metavar="APPROVAL", help="id of an approval")]
 Reason = Annotated[str, typer.Option(help="journaled; the agent is told it when a call is denied")]

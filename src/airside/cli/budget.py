@@ -4,12 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
+from airside.cli.group import group
 from airside.cli.output import Json, show_json, show_table
 from airside.cli.session import session_of
 
-app = typer.Typer(
-    help="Read budgets: of a run, or of the tenant, its business units and workflows.", no_args_is_help=True
-)
+app = group("Read budgets: of a run, or of the tenant, its business units and workflows.")
 UNITS = ("usd", "tokens", "calls")
 
 

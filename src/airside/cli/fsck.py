@@ -6,6 +6,7 @@ import typer
 from msgspec import structs
 
 from airside.cli.exits import Exit
+from airside.cli.group import group
 from airside.cli.output import Json, progress, say, show_json, show_table
 from airside.cli.session import session_of
 from airside.config.settings import Settings
@@ -17,7 +18,10 @@ from airside.journal.fsck import fsck as check
 from airside.journal.sealing import DatabaseKeyring, load_master_key
 from airside.plane import database_url
 
+app = group()
 
+
+@app.command()
 def fsck(context: typer.Context, json_: Json = False) -> None:
     """Check the whole database; it may be in use. Exit code 1 if anything is found."""
     settings = session_of(context).settings()

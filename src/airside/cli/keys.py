@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
+from airside.cli.group import group
 from airside.cli.output import Json, say, show_json, show_table
 from airside.cli.session import session_of
 from airside.core.run import Role
 
-app = typer.Typer(help="Make, list and revoke API keys; needs an admin key.", no_args_is_help=True)
+app = group("Make, list and revoke API keys; needs an admin key.")
 
 
 @app.command()

@@ -4,11 +4,15 @@ from typing import Annotated
 
 import typer
 
+from airside.cli.group import group
 from airside.cli.output import Json, say, show_json, show_table
 from airside.cli.session import session_of
 from airside.runs.kills import Scope
 
+app = group()
 
+
+@app.command()
 def kill(
     context: typer.Context,
     scope: Annotated[

@@ -1,19 +1,68 @@
-"""`airside`: the command line, assembled from one file per command group, and its one error boundary."""
+"""`airside`: the command line and its one error boundary. Each command group is a file, imported when asked for."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from airside.cli import approvals, budget, fsck, keys, kill, run, runs, serve, submit
 from airside.cli.exits import Exit, of_code
 from airside.cli.output import say, show_error
 from airside.cli.session import URL_VARIABLE, start
 from airside.core.errors import AirsideError
 
+
+class Place(NamedTuple):
+    """Where a command is: its module, whose `app` it is, and what the overview says of it."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "up": Place("airside.cli.up", "Start airside: gateways, management API and worker in one process."),
+    "serve": Place("airside.cli.serve", "Start one role in a process of its own, to scale apart on Postgres."),
+    "demo": Place("airside.cli.demo.command", "Run a shop's support agent through everything that can happen."),
+    "submit": Place("airside.cli.submit", "Give an agent a task."),
+    "run": Place("airside.cli.run", "Run any program with its model calls and tool calls governed."),
+    "runs": Place("airside.cli.runs", "Look at runs, follow them, cancel them, resolve held ones."),
+    "approvals": Place("airside.cli.approvals", "List, show, approve (edited if need be) and deny proposed calls."),
+    "kill": Place("airside.cli.kill", "Stop a run, an agent, a tool, the tenant or everything, at once."),
+    "budget": Place("airside.cli.budget", "Read what may be spent, is spent and is reserved."),
+    "fsck": Place("airside.cli.fsck", "Check the whole database."),
+    "keys": Place("airside.cli.keys", "Make, list and revoke API keys."),
+}
+"""Serving needs a hundred times what asking needs, so a command imports only its own module."""
+
+
+class Commands(TyperGroup):
+    """The commands of COMMANDS."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
+        """Return the names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Typer's signature
+        """Return a command, imported now, or None."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        command = get_command(import_module(place.module).app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
+        """Write the overview without importing every command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, place.help) for name, place in COMMANDS.items()])
+
+
 app = typer.Typer(
     name="airside",
+    cls=Commands,
     help="Take an AI agent to production: every model call and every tool call passes one gateway and one journal.",
     no_args_is_help=True,
     add_completion=False,
@@ -32,20 +81,8 @@ def root(
         str, typer.Option(envvar=URL_VARIABLE, help="address of airside; else the installation on this machine")
     ] = "",
 ) -> None:
-    """Read what all commands share. The API key is taken from AIRSIDE_API_KEY, else from the installation."""
+    """Take an AI agent to production. The API key is taken from AIRSIDE_API_KEY, else from the installation."""
     context.obj = start(config, url)
-
-
-app.command("up")(serve.up)
-app.add_typer(serve.app, name="serve")
-app.command("submit")(submit.submit)
-app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
-app.add_typer(runs.app, name="runs")
-app.add_typer(approvals.app, name="approvals")
-app.command("kill")(kill.kill)
-app.add_typer(budget.app, name="budget")
-app.command("fsck")(fsck.fsck)
-app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:

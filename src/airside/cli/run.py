@@ -15,21 +15,24 @@ import typer
 import uvloop
 
 from airside.cli.exits import of_state
+from airside.cli.group import group
 from airside.cli.output import Json, Progress, progress, say, show_json
-from airside.cli.serve import EVERYTHING
 from airside.cli.session import session_of
 from airside.cli.submit import PEOPLE_NEEDED, show_result
 from airside.config.settings import AgentSettings, Settings
 from airside.core.errors import AirsideError, Code
-from airside.plane import Plane
+from airside.plane import Plane, Role
 from airside.runs.submission import Submission
 from airside.server import logs
 from airside.server.readings import Readings
 from airside.server.serve import serving
 
+app = group()
+
 DEFAULT_NAME = "command"
 
 
+@app.command(context_settings={"allow_interspersed_args": False})
 def run(
     context: typer.Context,
     command: Annotated[list[str], typer.Argument(metavar="-- CMD [ARG]...", help="the program and its arguments")],
@@ -86,7 +89,7 @@ def _file(argument: str) -> str:
 
 
 async def _govern(settings: Settings, agent: str, shown: Progress) -> dict[str, Any]:
-    async with serving(settings, EVERYTHING) as (plane, _):
+    async with serving(settings, frozenset(Role)) as (plane, _):
         submitted = await plane.services.runs.submit(Submission(tenant_id=settings.tenant, agent=agent, input=b"null"))
         try:
             async for event in plane.services.runs.follow(settings.tenant, submitted.run_id):

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
+from airside.cli.group import group
 from airside.cli.output import Json, cell, say, show_fields, show_json, show_table
 from airside.cli.session import session_of
 from airside.cli.submit import RUN_FIELDS, finish, task_of
 from airside.core.run import RunState
 
-app = typer.Typer(help="Look at runs, follow them, cancel them, resolve held ones.", no_args_is_help=True)
+app = group("Look at runs, follow them, cancel them, resolve held ones.")
 
 
 class Finding(StrEnum):

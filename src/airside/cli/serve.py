@@ -1,14 +1,14 @@
-"""`airside up` and `airside serve`: start processes that serve."""
+"""`airside serve`: start one role in a process of its own; and what `airside up` shares with it."""
 
 import asyncio
-from functools import partial
 from typing import Annotated
 
 import typer
 import uvloop
 
+from airside.cli.group import group
 from airside.cli.output import Json, say, show_json
-from airside.cli.session import KEY_FILE, Session, remember_url, session_of
+from airside.cli.session import KEY_FILE, Session, forget_url, remember_url, session_of
 from airside.config.installation import write_private
 from airside.config.loading import find_file
 from airside.config.settings import Settings
@@ -18,36 +18,31 @@ from airside.plane import Plane, Role
 from airside.server import logs
 from airside.server.serve import Address, run
 
-app = typer.Typer(help="Start one role in a process of its own, to scale apart on Postgres.", no_args_is_help=True)
+app = group("Start one role in a process of its own, to scale apart on Postgres.")
 
 Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="instead of server.port; 0 picks a free port")]
-EVERYTHING = frozenset(Role)
-
-
-def up(context: typer.Context, port: Port = None, json_: Json = False) -> None:
-    """Start airside: gateways, management API and worker in one process. Stop it with Ctrl+C."""
-    _serve(session_of(context), EVERYTHING, port, json_=json_)
 
 
 @app.command()
 def gateway(context: typer.Context, port: Port = None, json_: Json = False) -> None:
     """Start the model gateway and the tool gateway."""
-    _serve(session_of(context), frozenset({Role.GATEWAY}), port, json_=json_)
+    start(session_of(context), frozenset({Role.GATEWAY}), port, json_=json_)
 
 
 @app.command()
 def api(context: typer.Context, port: Port = None, json_: Json = False) -> None:
     """Start the management API."""
-    _serve(session_of(context), frozenset({Role.API}), port, json_=json_)
+    start(session_of(context), frozenset({Role.API}), port, json_=json_)
 
 
 @app.command()
 def worker(context: typer.Context, port: Port = None, json_: Json = False) -> None:
     """Start a worker, which executes runs; it listens for health probes only."""
-    _serve(session_of(context), frozenset({Role.WORKER}), port, json_=json_)
+    start(session_of(context), frozenset({Role.WORKER}), port, json_=json_)
 
 
-def _serve(session: Session, roles: frozenset[Role], port: int | None, *, json_: bool) -> None:
+def start(session: Session, roles: frozenset[Role], port: int | None, *, json_: bool) -> None:
+    """Serve the roles until SIGTERM or Ctrl+C."""
     settings = session.settings()
     if port is not None:
         settings = settings.model_copy(update={"server": settings.server.model_copy(update={"port": port})})
@@ -55,7 +50,21 @@ def _serve(session: Session, roles: frozenset[Role], port: int | None, *, json_:
     file = find_file(session.config, session.environ)
     say(f"starting airside ({file or 'no configuration file: defaults'}) ...")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(settings, roles, partial(_announce, settings, roles, json_)))
+        runner.run(_until_stopped(settings, roles, json_=json_))
+
+
+async def _until_stopped(settings: Settings, roles: frozenset[Role], *, json_: bool) -> None:
+    url = ""
+
+    async def ready(plane: Plane, address: Address) -> None:
+        nonlocal url
+        url = address.url
+        await _announce(settings, roles, json_, plane, address)
+
+    try:
+        await run(settings, roles, ready)
+    finally:
+        forget_url(settings, url)
 
 
 async def _announce(settings: Settings, roles: frozenset[Role], json_: bool, plane: Plane, address: Address) -> None:

@@ -10,10 +10,13 @@ import typer
 
 from airside.cli.client import Client
 from airside.cli.exits import of_state
+from airside.cli.group import group
 from airside.cli.output import Json, progress, say, show_fields, show_json
 from airside.cli.session import session_of
 from airside.core import canonical
 from airside.core.errors import AirsideError, Code
+
+app = group()
 
 INPUT_BYTES_MAX = 1_073_741_824
 RUN_FIELDS = ("id", "agent", "state", "code", "message", "attempt", "running_us", "created_us", "ended_us", "labels")
@@ -24,6 +27,7 @@ PEOPLE_NEEDED = {
 }
 
 
+@app.command()
 def submit(
     context: typer.Context,
     agent: Annotated[str, typer.Argument(help="name of a configured agent")],

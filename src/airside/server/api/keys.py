@@ -14,7 +14,7 @@ from airside.server.api.strict import Body, StrictRoute
 from airside.server.auth import Admin
 
 router = APIRouter(prefix="/api/v1/keys", tags=["keys"], route_class=StrictRoute)
-KeyId = Annotated[str, Path(pattern=r"^key_[0-9a-z]{26}$")]
+KeyId = Annotated[str, Path(max_length=100)]
 
 
 class NewKey(Body):

@@ -1,0 +1,14 @@
+"""How every command group of the CLI is made, so that all look and behave alike."""
+
+import typer
+
+
+def group(help_: str = "") -> typer.Typer:
+    """Return a group of commands: plain help, no shell completion, errors left to the one boundary in `main`."""
+    return typer.Typer(
+        help=help_ or None,
+        no_args_is_help=bool(help_),
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
