@@ -13,6 +13,6 @@ def new_id(prefix: str) -> str:
 
 
 def new_secret(prefix: str) -> str:
-    """Return `prefix_` plus 43 characters that carry 256 random bits, for tokens and keys."""
+    """Return `prefix_` plus 52 characters that carry 256 random bits, for tokens and keys."""
     value = int.from_bytes(os.urandom(32))
     return prefix + "_" + "".join([_ALPHABET[(value >> shift) & 31] for shift in range(0, 260, 5)])
