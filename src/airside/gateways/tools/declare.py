@@ -92,7 +92,7 @@ def tool(
         code = getattr(function, "__code__", None)
         where = f"{getattr(function, '__module__', '?')}, line {getattr(code, 'co_firstlineno', '?')}"
         called = name or getattr(function, "__name__", "")
-        _check(called, amount_unit, timeout_s, where)
+        _check(called, effect, amount_unit, timeout_s, where)
         before = _declared.get(called)
         if before and before.where.split(",")[0] != where.split(",", maxsplit=1)[0]:
             raise ValueError(f"tool {called!r} is declared twice: in {before.where} and in {where}")
@@ -112,9 +112,11 @@ def tool(
     return declare if function is None else declare(function)
 
 
-def _check(name: str, amount_unit: str, timeout_s: float, where: str) -> None:
+def _check(name: str, effect: str, amount_unit: str, timeout_s: float, where: str) -> None:
     if not NAME.fullmatch(name):
         raise ValueError(f"{where}: {name!r} is no name for a tool; use 1 to 64 of a-z A-Z 0-9 _ -")
+    if effect not in set(Effect):
+        raise ValueError(f"{where}: effect of {name!r} is {effect!r}; use read, write or execute")
     if amount_unit not in AMOUNT_UNITS:
         raise ValueError(f"{where}: amount_unit of {name!r} is {amount_unit!r}; use usd or cents")
     if not 0 < timeout_s <= TIMEOUT_S_MAX:

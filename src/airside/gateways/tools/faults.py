@@ -25,7 +25,6 @@ def fault_error(call: Call, fault: Fault) -> AirsideError:
             Code.UPSTREAM_TIMEOUT,
             f"no place to run {call.name} was free within {call.timeout_s} s",
             details={"not_sent": True},
-            unspent=True,
         )
     if fault is Fault.TIMEOUT:
         code, what = Code.UPSTREAM_TIMEOUT, f"{call.name} did not answer within {call.timeout_s} s"

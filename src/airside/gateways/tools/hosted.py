@@ -179,7 +179,7 @@ class HostedTools:
             if execution is None:
                 continue
             self._slots.release()
-            if not execution.overdue:
+            if not execution.answer.done():  # else nobody waits for it any more
                 execution.answer.set_result(frame)
 
     async def _bury(self, life: _Process) -> None:
@@ -194,7 +194,7 @@ class HostedTools:
             _log.warning("the tool host ended (exit code %s) with %d executions in flight", code, len(executions))
         for execution in executions.values():
             self._slots.release()
-            if not execution.overdue:
+            if not execution.answer.done():  # else nobody waits for it any more
                 execution.answer.set_exception(HostDied())
 
     async def _spawn(self) -> _Process:
