@@ -75,7 +75,8 @@ class Dispatcher:
                 _log.warning("dispatching failed; trying again", code=error.code.value)
                 self._news.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), IDLE_S)
+                async with asyncio.timeout(IDLE_S):
+                    await self._news.wait()
 
     async def dispatch(self) -> int:
         """Submit what may start now and is not on its way already; return how many runs that was."""

@@ -179,7 +179,7 @@ class RunServices:
 
 
 def _engine(settings: Settings, fingerprints: frozenset[str]) -> Engine:
-    if settings.database.url.startswith("postgresql://"):
+    if settings.database.url.startswith(("postgresql://", "postgres://")):
         return ProcrastinateEngine(settings.database.url, settings.runs.slots, fingerprints)
     return LocalEngine(settings.runs.slots)
 

@@ -5,6 +5,7 @@ at the database from time to time, so that a lost process loses no run.
 """
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -36,9 +37,9 @@ class Signals:
         event, key = asyncio.Event(), (tenant_id, run_id)
         self._waiting[key].add(event)
         try:
-            await asyncio.wait_for(event.wait(), timeout_s)
-        except TimeoutError:
-            pass
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await event.wait()
         finally:
             self._waiting[key].discard(event)
             if not self._waiting[key]:

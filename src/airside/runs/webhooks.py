@@ -126,7 +126,8 @@ class Webhooks:
             except AirsideError as error:
                 _log.warning("webhooks wait: the outbox cannot be read", code=error.code.value)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), IDLE_S)
+                async with asyncio.timeout(IDLE_S):
+                    await self._news.wait()
 
     async def send_due(self) -> int:
         """Try each delivery that is due once, at most 20, and return how many there were."""

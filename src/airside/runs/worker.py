@@ -90,6 +90,8 @@ class Worker:
         if started is None:
             return
         live = self._live[started.run.key] = Live(started)
+        if self._closing:
+            live.stop.set()
         try:
             end = await self._attempt(live)
             if not live.lost:
