@@ -151,8 +151,9 @@ def value_of(result: Mapping[str, Any]) -> Any:
     if structured is not None:
         return structured
     texts = [part.get("text", "") for part in result.get("content", ()) if part.get("type") == "text"]
-    edited = (result.get("_meta") or {}).get("airside/edited_arguments")
-    value = _parsed(texts[-1] if texts else "")
+    meta = result.get("_meta") or {}
+    edited, text = meta.get("airside/edited_arguments"), texts[-1] if texts else ""
+    value = text if meta.get("airside/text") else _parsed(text)
     if edited is None:
         return value
     return value | {"airside_edited_arguments": edited} if isinstance(value, dict) else "\n".join(texts)

@@ -12,12 +12,12 @@ import signal
 import socket
 import sys
 import traceback
-from pathlib import Path
 from typing import Any, NoReturn
 
 from airside.adapters import child, determinism, http_hooks
 from airside.adapters.port import Adapter, Context
 from airside.runs.isolation import guard, linux, wire
+from airside.runs.isolation.failure import place_of
 
 DESCRIPTORS_PER_ATTEMPT = 4
 
@@ -87,16 +87,9 @@ def _attempt(descriptors: list[int], agent: child.Agent | None) -> NoReturn:
 
 def _problem_of(preload: wire.Preload, error: BaseException) -> str:
     """Return what went wrong at import, with the file and line of the innermost frame that is the agent's own."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not _is_ours(frame.filename)]
-    where = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
-    if isinstance(error, SyntaxError):
-        where = f" ({error.filename}:{error.lineno})"
+    place = place_of(error)
+    where = f" ({place[0]}:{place[1]})" if place else ""
     return f"the agent {preload.entry!r} cannot be imported: {type(error).__name__}: {error}{where}"
-
-
-def _is_ours(filename: str) -> bool:
-    return filename.startswith("<frozen") or Path(filename).is_relative_to(Path(__file__).parents[1])
 
 
 if __name__ == "__main__":

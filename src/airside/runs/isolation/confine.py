@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping
 from typing import Final
 
+from airside.runs.isolation import linux
 from airside.runs.isolation.wire import PLACEHOLDER_TOKEN, Orders
 
 PASSED_ALWAYS: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -49,6 +50,7 @@ def enter(orders: Orders, folder: str, output: int) -> None:
     Only airside's own descriptors are closed, by their owners: those that the agent's modules opened while they were
     imported stay valid, or their numbers would soon mean something else.
     """
+    linux.show_memory()
     os.umask(0o077)
     os.chdir(folder)
     nothing = os.open(os.devnull, os.O_RDONLY)

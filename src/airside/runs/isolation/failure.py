@@ -4,6 +4,7 @@ Frameworks wrap what the gateways answer in exceptions of their own, which diffe
 chain one carries the HTTP body, and the body carries our code.
 """
 
+import sysconfig
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,12 @@ from airside.core.errors import Code
 
 MESSAGE_CHARACTERS_MAX: Final = 2_000
 _CHAIN_MAX: Final = 50
+_NOT_AGENTS: Final = tuple(
+    {
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+        str(Path(__file__).parents[2]),
+    }
+)
 _CODES: Final = frozenset(Code)
 
 
@@ -20,8 +27,8 @@ def describe(error: BaseException) -> tuple[str, str]:
     """Return (message, code). The code is empty unless airside refused something; the message names file and line."""
     code = next((found for link in _chain(error) if (found := _code_of(link))), "")
     text = f"{type(error).__name__}: {_text_of(error)}"[:MESSAGE_CHARACTERS_MAX]
-    where = _place_of(error)
-    return (f"{text} ({where})" if where else text), code
+    place = place_of(error)
+    return (f"{text} ({Path(place[0]).name}:{place[1]})" if place else text), code
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -61,10 +68,11 @@ def _text_of(error: BaseException) -> str:
         return "(its message cannot be shown)"
 
 
-def _place_of(error: BaseException) -> str:
-    """Return `file:line` of the innermost frame that is not a library's, without folders; the agent's own if any."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "site-packages" not in frame.filename and "/airside/" not in frame.filename]
-    if not own:
-        return ""
-    return f"{Path(own[-1].filename).name}:{own[-1].lineno}"
+def place_of(error: BaseException) -> tuple[str, int] | None:
+    """Return file and line of the innermost frame in code that is neither a library's nor ours: the agent's own."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return error.filename, error.lineno or 0
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith("<") and not any(map(Path(frame.filename).is_relative_to, _NOT_AGENTS)):
+            return frame.filename, frame.lineno or 0
+    return None

@@ -87,6 +87,11 @@ def forbid_new_privileges() -> None:
     _checked("prctl", _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 
+def show_memory() -> None:
+    """Undo what a change of user does: let this process read its own /proc entries again."""
+    _checked("prctl", _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0))
+
+
 def hide_memory() -> None:
     """Forbid core dumps and other processes of the same user to look into this one."""
     _checked("prctl", _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))

@@ -1,0 +1,5 @@
+"""An agent that cannot be imported."""
+
+import json
+
+json.loads("{")
