@@ -25,7 +25,7 @@ from airside.plane import Plane, Role
 from airside.runs.submission import Submission
 from airside.server import logs
 from airside.server.readings import Readings
-from airside.server.serve import serving
+from airside.server.serve import forbid_dumps, serving
 
 app = group()
 
@@ -89,6 +89,7 @@ def _file(argument: str) -> str:
 
 
 async def _govern(settings: Settings, agent: str, shown: Progress) -> dict[str, Any]:
+    forbid_dumps()
     async with serving(settings, frozenset(Role)) as (plane, _):
         submitted = await plane.services.runs.submit(Submission(tenant_id=settings.tenant, agent=agent, input=b"null"))
         try:

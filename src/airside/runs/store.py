@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct, structs
@@ -157,7 +157,7 @@ class Runs:
 
         return await self._database.read(body)
 
-    async def follow(self, tenant_id: str, run_id: str, after_version: int = 0) -> AsyncIterator[Event]:
+    async def follow(self, tenant_id: str, run_id: str, after_version: int = 0) -> AsyncGenerator[Event, None]:
         """Yield the run's transitions as they happen, until it has ended. For SSE."""
         run = await self.get(tenant_id, run_id)
         while True:

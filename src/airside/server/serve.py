@@ -52,7 +52,6 @@ async def serving(settings: Settings, roles: frozenset[Role]) -> AsyncIterator[t
     flight `server.shutdown_grace_s`, then closes the plane.
     """
     prepare_folder(settings)
-    forbid_dumps()
     with _bound(settings) as listener:
         address = _address(settings, listener)
         meeting = Meeting(settings.server.gateway_url or address.url, address.socket_path)
@@ -70,6 +69,7 @@ async def run(
     settings: Settings, roles: frozenset[Role], on_ready: Callable[[Plane, Address], Awaitable[None]]
 ) -> None:
     """Serve until SIGTERM or SIGINT. `on_ready` is called once, when requests are being answered."""
+    forbid_dumps()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

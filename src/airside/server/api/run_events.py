@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Header
@@ -36,7 +37,7 @@ async def events(
     )
 
 
-async def frames(source: AsyncIterator[Event], heartbeat_s: float) -> AsyncGenerator[bytes, None]:
+async def frames(source: AsyncGenerator[Event], heartbeat_s: float) -> AsyncGenerator[bytes, None]:
     """Yield events as SSE frames, and a comment whenever nothing has happened for `heartbeat_s` seconds."""
     upcoming: asyncio.Future[Event] | None = None
     try:
@@ -53,8 +54,11 @@ async def frames(source: AsyncIterator[Event], heartbeat_s: float) -> AsyncGener
             upcoming = None
             yield frame(event)
     finally:
-        if upcoming is not None:
+        if upcoming is not None and not upcoming.done():
             upcoming.cancel()
+            with suppress(asyncio.CancelledError, StopAsyncIteration):
+                await upcoming
+        await source.aclose()
 
 
 def frame(event: Event) -> bytes:
