@@ -132,7 +132,7 @@ def play(fleet: Fleet, api: str, acts: list[Callable[[], None]], havoc: Havoc) -
                 run = client.post("/api/v1/runs", {"agent": agent, "input": f"task-{number}"}, headers=key)
             except AirsideError:
                 return False
-            run_ids[run["run_id"]] = agent
+            run_ids[run["id"]] = f"task-{number}"
             return True
 
         while len(run_ids) < RUNS or sum(havoc.done.values()) < KILLS:
@@ -156,7 +156,7 @@ def play(fleet: Fleet, api: str, acts: list[Callable[[], None]], havoc: Havoc) -
             if len(last) == len(run_ids) and all(run["state"] in ended for run in last.values()):
                 break
             time.sleep(0.5)
-    return {run_id: run | {"agent": run_ids[run_id], "ended": run["state"] in ended} for run_id, run in last.items()}
+    return {run_id: run | {"task": run_ids[run_id], "ended": run["state"] in ended} for run_id, run in last.items()}
 
 
 async def audit(url: str, master_key: Path) -> tuple[int, list[str]]:
@@ -206,7 +206,7 @@ def count(database: str, runs: dict[str, dict[str, Any]], ledger: Path, done: Co
         rows = connection.execute("SELECT tool, run, count(*) FROM effects GROUP BY tool, run").fetchall()
     effects = {(tool, run): number for tool, run, number in rows}
     tasks = {f"task-{number}": None for number in range(RUNS)}
-    succeeded = {run["input"]: run for run in runs.values() if run["state"] == "succeeded"}
+    succeeded = {run["task"] for run in runs.values() if run["state"] == "succeeded"}
     fickle_twice = [key for key, number in effects.items() if number > 1 and int(key[1].split("-")[1]) % 4 == 0]
     return {
         "database": database,

@@ -44,7 +44,7 @@ async def last_start_ms(url: str, run: str, tool: str) -> float:
 
 def one_kill(client: Client, fleet: Fleet, url: str, scope: str, name: str) -> dict[str, Any]:
     """Load the fleet, kill, and look."""
-    run_ids = [client.post("/api/v1/runs", {"agent": "kill_loop", "input": f"task-{n}"})["run_id"] for n in range(LOAD)]
+    run_ids = [client.post("/api/v1/runs", {"agent": "kill_loop", "input": f"task-{n}"})["id"] for n in range(LOAD)]
     until(lambda: all(client.get(f"/api/v1/runs/{run_id}")["state"] == "running" for run_id in run_ids), "load", 60)
     time.sleep(1.0)
     target = run_ids[0] if scope == "run" else name

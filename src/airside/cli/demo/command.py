@@ -14,9 +14,14 @@ import typer
 
 from airside.cli.demo import scenario
 from airside.cli.demo.installation import Installation
+from airside.cli.group import group
 from airside.cli.output import say
 
 
+app = group()
+
+
+@app.command()
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="leave the demo's folder for looking around")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print only the JSON line")] = False,

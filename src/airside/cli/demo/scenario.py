@@ -1,4 +1,4 @@
-"""The seven scenes of the demo. Each does something real, looks at the shop's own database, and says what happened."""
+"""The scenes of the demo. Each does something real, looks at the shop's own database, and says what happened."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ class Stage:
 
     def submit(self, agent: str, task: str) -> str:
         """Submit a run and return its id."""
-        return str(self.client.post("/api/v1/runs", {"agent": agent, "input": task})["run_id"])
+        return str(self.client.post("/api/v1/runs", {"agent": agent, "input": task})["id"])
 
     def ended(self, run_id: str) -> Run:
         """Return the run once it has ended."""
@@ -47,9 +47,10 @@ class Stage:
         return run
 
     def run(self, run_id: str) -> Run:
-        """Return a run as it stands."""
-        run: Run = self.client.get(f"/api/v1/runs/{run_id}")
-        return run
+        """Return a run as it stands, with its result once it has ended."""
+        run: dict[str, Any] = self.client.get(f"/api/v1/runs/{run_id}")
+        ended = run["state"] in ENDED - {"held"}
+        return run | ({"result": self.client.get(f"/api/v1/runs/{run_id}/result")["result"]} if ended else {})
 
     def until(self, look: Callable[[], Any], enough: Callable[[Any], bool], what: str) -> Any:
         """Look until it is enough; raises AirsideError `internal` after WAIT_S_MAX."""
@@ -102,7 +103,7 @@ def edited_refund(stage: Stage) -> Scene:
         "reason": "half, it is only a scratch",
         "arguments": {"order_id": order, "amount_usd": "124.50"},
     }
-    stage.client.post(f"/api/v1/approvals/{approval['approval_id']}/decision", decision)
+    stage.client.post(f"/api/v1/approvals/{approval['id']}/decision", decision)
     run = stage.ended(run_id)
     paid = stage.refunds(order)
     told = (
@@ -155,7 +156,7 @@ SCENES = (question, small_refund, edited_refund, forbidden, crash, runaway)
 
 
 def _scene(title: str, told: str, run: Run, *, well: bool) -> Scene:
-    return Scene(title, told, well, str(run["run_id"]), str(run["state"]), _cost(run))
+    return Scene(title, told, well, str(run["id"]), str(run["state"]), _cost(run))
 
 
 def _answer(run: Run) -> str:
@@ -164,7 +165,7 @@ def _answer(run: Run) -> str:
 
 
 def _cost(run: Run) -> str:
-    return str(run["cost_usd"])
+    return f"{Decimal(run['budget']['usd']['spent']):.4f}"
 
 
 def _dollars(cents: list[int]) -> str:

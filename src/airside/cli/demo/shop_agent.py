@@ -9,6 +9,7 @@ SUPPORT = (
     "You are the support agent of a small kitchenware shop. Look orders up before you speak about them. "
     "If a tool is refused, tell the customer plainly and do not try again."
 )
+ANSWER_TOKENS_MAX = 400
 
 
 async def support(task: str, model: ModelClient, tools: ToolClient) -> dict[str, str]:
@@ -22,7 +23,7 @@ async def support(task: str, model: ModelClient, tools: ToolClient) -> dict[str,
         for item in await tools.list()
     ]
     while True:
-        answer = await model.complete(messages, tools=offered)
+        answer = await model.complete(messages, tools=offered, max_completion_tokens=ANSWER_TOKENS_MAX)
         messages.append(answer)
         if not answer.get("tool_calls"):
             return {"answer": answer["content"]}

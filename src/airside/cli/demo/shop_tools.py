@@ -17,7 +17,7 @@ def find_order(order_id: int) -> dict[str, object]:
         "order_id": row["order_id"],
         "customer_id": row["customer_id"],
         "item": row["item"],
-        "price_usd": str(Decimal(row["cents"]) / 100),
+        "price_usd": f"{Decimal(row['cents']) / 100:.2f}",
         "status": row["status"],
     }
 
@@ -38,7 +38,7 @@ def refund(order_id: int, amount_usd: str, context: ToolContext) -> dict[str, ob
             "INSERT INTO refunds (order_id, cents, idempotency_key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             (order_id, cents, context.idempotency_key),
         )
-    return {"refunded_usd": str(Decimal(cents) / 100), "order_id": order_id}
+    return {"refunded_usd": f"{Decimal(cents) / 100:.2f}", "order_id": order_id}
 
 
 @tool(effect="write", reversible=False)
