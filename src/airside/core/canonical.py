@@ -18,6 +18,8 @@ VERSION = 1
 DEPTH_MAX = 64
 INTEGER_END = 10**4_000  # CPython refuses to print integers of more than 4,300 digits
 
+_encoded = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
 
 def parse(data: bytes, *, bytes_max: int) -> Any:
     """Return the value of a JSON text.
@@ -43,7 +45,7 @@ def encode(value: Any) -> bytes:
     """
     _refuse(value, DEPTH_MAX)
     try:
-        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        return _encoded(value).encode()
     except UnicodeEncodeError:
         raise AirsideError(Code.INVALID_REQUEST, "text holds a lone surrogate, which UTF-8 cannot carry") from None
 

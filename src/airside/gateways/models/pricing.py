@@ -61,7 +61,7 @@ class Price(Struct, frozen=True):
 
     def need(self, input_tokens_bound: int, output_tokens: int) -> Need:
         """Return the worst case of a call: every input token in its dearest class, at the dearest tier in reach."""
-        reach = [tier for tier in self.rates if input_tokens_bound > tier.above_input_tokens] or [self.rates[0]]
+        reach = [tier for tier in self.rates if input_tokens_bound > tier.above_input_tokens]
         dearest = max(max(tier.input, tier.cached_read, tier.cache_write) for tier in reach)
         return Need(
             fixed_nanousd=NanoUsd(max(tier.request for tier in reach) - (-input_tokens_bound * dearest // MTOK)),
