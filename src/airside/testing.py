@@ -196,9 +196,17 @@ class Reviewers:
 
 
 class InMemoryPlane:
-    """The pipeline on a journal in memory. Use it as an async context manager; it holds nothing when it is left."""
+    """The pipeline on a journal, in memory unless `database_url` says otherwise. An async context manager."""
 
-    def __init__(self, *, policy: Policy | None = None, tools: Sequence[Tool] = (), clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        policy: Policy | None = None,
+        tools: Sequence[Tool] = (),
+        clock: Clock | None = None,
+        database_url: str = "memory:",
+    ) -> None:
+        self.database_url = database_url
         self.clock = clock or FakeClock()
         self.policy = policy or load(None)
         self.tools = {tool.name: tool for tool in tools}
@@ -210,7 +218,7 @@ class InMemoryPlane:
 
     async def __aenter__(self) -> Self:
         """Open the journal."""
-        self.backend = await connect("memory:", settings=DatabaseSettings(), executor_id="testing")
+        self.backend = await connect(self.database_url, settings=DatabaseSettings(), executor_id="testing")
         self.journal = self.backend.journal
         self.keyring = DatabaseKeyring(self.backend.database, os.urandom(32))
         self.reviewers = Reviewers(self.backend, self.suspensions)

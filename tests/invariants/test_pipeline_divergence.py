@@ -14,9 +14,11 @@ from tests.pipeline.conftest import READ, WRITE
 from tests.pipeline.test_record import through
 
 
-@pytest.fixture
-async def plane() -> AsyncIterator[InMemoryPlane]:
-    async with InMemoryPlane(policy=parse("rules: [{name: all, then: allow}]"), tools=[READ, WRITE]) as opened:
+@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def plane(request: pytest.FixtureRequest) -> AsyncIterator[InMemoryPlane]:
+    url = "memory:" if request.param == "memory" else request.getfixturevalue("postgres_url")
+    policy = parse("rules: [{name: all, then: allow}]")
+    async with InMemoryPlane(policy=policy, tools=[READ, WRITE], database_url=url) as opened:
         yield opened
 
 

@@ -23,10 +23,11 @@ rules:
 """
 
 
-@pytest.fixture
-async def plane() -> AsyncIterator[InMemoryPlane]:
-    policy = parse(RULES)
-    async with InMemoryPlane(policy=policy, tools=[READ, WRITE, SAFE, LOCAL, FORBIDDEN]) as opened:
+@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def plane(request: pytest.FixtureRequest) -> AsyncIterator[InMemoryPlane]:
+    url = "memory:" if request.param == "memory" else request.getfixturevalue("postgres_url")
+    tools = [READ, WRITE, SAFE, LOCAL, FORBIDDEN]
+    async with InMemoryPlane(policy=parse(RULES), tools=tools, database_url=url) as opened:
         yield opened
 
 

@@ -47,9 +47,9 @@ async def test_the_intent_is_durable_before_the_call_and_the_outcome_before_the_
 @pytest.mark.parametrize(
     ("error", "state", "charged"),
     [
-        (AirsideError(Code.UPSTREAM_REJECTED, "no", unspent=True), "error", 0),
+        (AirsideError(Code.UPSTREAM_REJECTED, "no", details={"unbilled": True}), "error", 0),
         (AirsideError(Code.UPSTREAM_TIMEOUT), "transient", 10_000_000),
-        (AirsideError(Code.RATE_LIMITED, unspent=True), "rate_limited", 0),
+        (AirsideError(Code.RATE_LIMITED, details={"unbilled": True}), "rate_limited", 0),
         (ValueError("bug"), "transient", 10_000_000),
     ],
 )

@@ -89,7 +89,7 @@ async def test_concurrent_equal_calls_of_a_new_attempt_get_different_records(
 @pytest.mark.parametrize(
     "error",
     [
-        TransientError(Code.UPSTREAM_FAILED, unspent=True, details={"not_sent": True}),
+        TransientError(Code.UPSTREAM_FAILED, details={"not_sent": True}),
         AirsideError(Code.BREAKER_OPEN),
         AirsideError(Code.UPSTREAM_TIMEOUT),
     ],
@@ -235,3 +235,18 @@ async def test_a_run_out_of_time_makes_no_call(plane: InMemoryPlane, run: Identi
     with pytest.raises(AirsideError) as caught:
         await plane.pipeline(ScriptedTerminal())(model_call(run))
     assert caught.value.details["dimension"] == "wall_seconds"
+
+
+async def test_an_error_answer_keeps_its_words_and_they_are_sealed(plane: InMemoryPlane, run: Identity) -> None:
+    refused = Outcome(state=CallState.ERROR, body=b'{"error":{}}', code=Code.UPSTREAM_REJECTED, message="Jo Doe, no")
+    first = await plane.pipeline(ScriptedTerminal(refused))(model_call(run))
+    again = await plane.next_attempt(run)
+    second = await plane.pipeline(ScriptedTerminal())(model_call(again))
+    assert (second.state, second.code, second.message, second.body) == (
+        first.state,
+        first.code,
+        first.message,
+        first.body,
+    )
+    assert "Jo Doe" not in str(await plane.calls(run)) + str(await plane.entries(run))
+    assert (await plane.balance(run))["spent_nanousd"] == 0

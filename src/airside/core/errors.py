@@ -161,10 +161,10 @@ class AirsideError(Exception):
     """A failure that a caller may see.
 
     `message` says what happened and why in this very case, without secrets or personal data; `advice` what to do.
-    `details` are plain JSON values for programs. `retry_after_s` is set where waiting helps. `unspent` is true when a
-    call that left certainly consumed nothing (refused by the provider): else it is charged its full reservation. Once
-    the pipeline has journaled the failure, `recorded` is true and `call_id` names the call; a failure answered from the
-    journal has `replayed` set and the instant of its record in `at_us`.
+    `details` are plain JSON values for programs. `retry_after_s` is set where waiting helps. `details["unbilled"]` is
+    True when a call that left certainly consumed nothing: else it is charged its full reservation. Once the pipeline
+    has journaled the failure, `recorded` is true and `call_id` names the call; a failure answered from the journal has
+    `replayed` set and the instant of its record in `at_us`.
     """
 
     def __init__(
@@ -175,7 +175,6 @@ class AirsideError(Exception):
         advice: str = "",
         details: Mapping[str, object] = MappingProxyType({}),
         retry_after_s: float | None = None,
-        unspent: bool = False,
     ) -> None:
         meaning = MEANINGS[code]
         self.code = code
@@ -183,7 +182,6 @@ class AirsideError(Exception):
         self.advice = advice or meaning.advice
         self.details = details
         self.retry_after_s = retry_after_s
-        self.unspent = unspent
         self.recorded = False
         self.replayed = False
         self.call_id = ""

@@ -98,7 +98,7 @@ def state_of_failure(call: Call, error: AirsideError) -> CallState:
 
 def charged_nothing(error: AirsideError) -> bool:
     """Whether a failure certainly consumed nothing, so that its reservation is given back whole."""
-    return error.unspent or error.details.get("not_sent") is True
+    return any(error.details.get(key) is True for key in ("not_sent", "unbilled"))
 
 
 def plain_message(error: AirsideError) -> str:

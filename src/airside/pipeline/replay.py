@@ -15,6 +15,7 @@ from airside.core.errors import AirsideError, Code
 from airside.core.ports import Forward, Identities, Journal, Keyring, Recorded, Refused, SubjectKey, Suspensions
 from airside.journal import events
 from airside.pipeline.afterwork import Afterwork
+from airside.pipeline.answers import unpacked
 from airside.pipeline.divergence import Divergence
 from airside.pipeline.refusal import Refusal, body_of, error_of, plain_message, state_of_refusal
 from airside.pipeline.request import named
@@ -66,6 +67,10 @@ class Replay:
             return await self._answered(call, recorded, key, forward)
         except CancelledError:
             self._abandon(call, call.call_id if recorded is None else recorded.call_id)
+            raise
+        except AirsideError as error:
+            if error.recorded and error.code is Code.JOURNAL_UNAVAILABLE:
+                self._abandon(call, error.call_id)  # it was made: whoever asks again must be given this one's answer
             raise
 
     async def _claimed(self, call: Call) -> Recorded | None:
@@ -175,7 +180,7 @@ class Replay:
 
 
 def _recorded_answer(recorded: Recorded, key: SubjectKey) -> Outcome:
-    body = key.open(recorded.outcome, recorded.sealed) if recorded.outcome else b""
+    body, words = unpacked(key.open(recorded.outcome, recorded.sealed) if recorded.outcome else b"")
     error = error_of(body, recorded.code)
     if error is None and recorded.state is CallState.DENIED:
         error = AirsideError(Code(recorded.code), recorded.message)
@@ -186,7 +191,7 @@ def _recorded_answer(recorded: Recorded, key: SubjectKey) -> Outcome:
         body=body,
         upstream=recorded.upstream,
         code=recorded.code,
-        message=recorded.message,
+        message=words or recorded.message,
         call_id=recorded.call_id,
         at_us=recorded.closed_us,
         replayed=True,

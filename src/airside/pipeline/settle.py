@@ -2,12 +2,19 @@
 
 from asyncio import CancelledError
 
+import structlog
+from msgspec.structs import replace
+
 from airside.core.call import Call, CallKind, CallState, Outcome
-from airside.core.errors import AirsideError, Code
-from airside.core.ports import Closing, Journal, Keyring
+from airside.core.errors import MEANINGS, AirsideError, Code
+from airside.core.ports import Closing, Journal, Keyring, Sealed
 from airside.journal import events
 from airside.pipeline.afterwork import Afterwork
+from airside.pipeline.answers import packed
 from airside.pipeline.refusal import body_of, charged_nothing, plain_message, state_of_failure
+
+_CODES = frozenset(Code)
+_log = structlog.get_logger(__name__)
 
 SETTLE_WAIT_S = 10.0
 """How long a client waits for a journal that cannot take its outcome, before it is told so."""
@@ -24,16 +31,18 @@ class Settle:
     async def outcome(self, call: Call, result: Outcome) -> int:
         """Record what a call came to; return the instant of the record (µs).
 
-        A model call without usage is charged its full reservation. The record is insisted on in the background if the
-        caller is cancelled or the journal fails; then `journal_unavailable` is raised and the answer must not leave.
+        An answer of a model without usage is charged its full reservation. The record is insisted on if the
+        caller is cancelled or the journal fails; after a while `journal_unavailable` is raised and the answer must not
+        leave.
         """
-        unmetered = call.kind is CallKind.MODEL and result.usage.total == 0
-        return await self._settled(call, result, known=not unmetered, message=result.message)
+        unsaid = call.kind is CallKind.MODEL and result.state is not CallState.ERROR and result.usage.total == 0
+        message = MEANINGS[Code(result.code)].title if result.code in _CODES else ""
+        return await self._settled(call, result, known=result.metered and not unsaid, message=message)
 
     async def failure(self, call: Call, error: AirsideError) -> CallState:
         """Record that a call left and failed; return the state it got and mark the error as recorded."""
         state = state_of_failure(call, error)
-        result = Outcome(state=state, body=body_of(error), code=error.code, message=error.message)
+        result = Outcome(state=state, body=body_of(error), code=error.code)
         error.at_us = await self._settled(call, result, known=charged_nothing(error), message=plain_message(error))
         error.recorded, error.call_id = True, call.call_id
         return state
@@ -57,7 +66,7 @@ class Settle:
         await self._settled(call, result, known=False, message="the process that executed it died")
 
     async def _settled(self, call: Call, result: Outcome, *, known: bool, message: str) -> int:
-        closing = await self._closing(call, result, known=known, message=message)
+        closing = await self._closing(call, replace(result, metered=known), known=known, message=message)
         try:
             return await self._journal.close(closing)
         except CancelledError:
@@ -78,11 +87,19 @@ class Settle:
             error.recorded, error.call_id = True, call.call_id
             raise error from None
 
-    async def _closing(self, call: Call, result: Outcome, *, known: bool, message: str) -> Closing:
-        sealed = None
-        if result.body:
+    async def _sealed(self, call: Call, answer: bytes) -> Sealed | None:
+        """Seal the answer; what was consumed is recorded even if that fails, e.g. because its subject was erased."""
+        if not answer:
+            return None
+        try:
             key = await self._keyring.subject(call.who.tenant_id, call.who.subject)
-            sealed = key.seal(result.body)
+        except AirsideError as error:
+            _log.error("answer_not_sealed", call_id=call.call_id, code=error.code.value)
+            return None
+        return key.seal(answer)
+
+    async def _closing(self, call: Call, result: Outcome, *, known: bool, message: str) -> Closing:
+        sealed = await self._sealed(call, packed(result))
         return Closing(
             call=call,
             state=result.state,
