@@ -1,6 +1,7 @@
 """The tool host: what it tells, what it runs, and what becomes of calls when it or a tool misbehaves."""
 
 import asyncio
+import functools
 import os
 import signal
 import sys
@@ -123,6 +124,49 @@ async def test_calls_wait_for_a_host_that_is_being_restarted(tooling: Tooling) -
     assert (await tooling.failure("kill_myself")).code is Code.OUTCOME_UNKNOWN
     answers = await asyncio.gather(*[tooling.call("echo", value=number) for number in range(20)])
     assert [result(answer) for answer in answers] == list(range(20))
+
+
+async def test_under_random_kills_no_effect_happens_twice_and_every_answer_is_true(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EFFECTS", str(tmp_path))
+    async with tooling_of(settings(env_pass=["EFFECTS"], concurrency_max=8)) as made:
+        killing = asyncio.create_task(_kill_often(made, tmp_path / "refund", times=5))
+        asked = [made.call("refund", order_id="A1", amount=n + 1, reason="late") for n in range(200)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        await killing
+    effects = (tmp_path / "refund").read_text().split()
+    assert len(effects) == len(set(effects)), "an effect happened twice"
+    done = {result(answer)["key"] for answer in answers if isinstance(answer, Outcome)}
+    assert done <= set(effects), "an answer without its effect"
+    failures = [answer for answer in answers if isinstance(answer, AirsideError)]
+    assert len(done) + len(failures) == 200
+    unsent = sum(failure.details.get("not_sent") is True for failure in failures)
+    unknown = sum(failure.code is Code.OUTCOME_UNKNOWN for failure in failures)
+    assert unsent + unknown == len(failures)
+    assert unknown > 0, "no kill met a call in flight"
+    assert len(effects) <= len(done) + unknown
+
+
+async def _kill_often(tooling: Tooling, effects: Path, times: int) -> None:
+    """Kill the host each time after ten more effects, so that every kill meets effects that are not yet told."""
+
+    def happened() -> int:
+        return len(effects.read_text().split()) if effects.exists() else 0
+
+    for _ in range(times):
+        enough = happened() + 10
+        await until(functools.partial(lambda enough: happened() >= enough, enough), "effects happen")
+        pid = await until(lambda: tooling.hosted.pid, "the host runs")
+        os.kill(pid, signal.SIGKILL)
+        await until(functools.partial(lambda pid: tooling.hosted.pid not in {None, pid}, pid), "the host is back")
+
+
+async def test_a_host_that_babbles_is_replaced(tooling: Tooling) -> None:
+    first = tooling.hosted.pid
+    assert (await tooling.failure("babble")).code is Code.UPSTREAM_FAILED
+    assert result(await tooling.call("echo", value=1)) == 1
+    assert tooling.hosted.pid != first
 
 
 async def test_timeouts_by_class_of_tool(tooling: Tooling, tmp_path: Path) -> None:

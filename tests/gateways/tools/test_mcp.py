@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import pytest_asyncio
 from mcp.client.session import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from msgspec.structs import replace
@@ -15,13 +16,34 @@ from airside.core.call import Call, CallState, Outcome
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Forward
 from airside.gateways.tools.gateway import rebuild, tool_of
-from tests.gateways.tools.tooling import TOKEN, Tooling, until
+from tests.gateways.tools.tooling import TOKEN, Tooling, served, settings, tooling_of, until
 
 GOOD = {"authorization": f"Bearer {TOKEN}"}
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[tuple[Tooling, str]]:
+    """One host for all tests of this module: none of them changes it for good."""
+    async with tooling_of(settings()) as made, served(made.face) as base:
+        yield made, base + "/mcp"
 
 
 @pytest.fixture
-async def http(url: str) -> AsyncIterator[httpx2.AsyncClient]:
+def tooling(shared: tuple[Tooling, str]) -> Tooling:
+    made = shared[0]
+    made.gate = made.known.failure = None
+    made.calls.clear()
+    return made
+
+
+@pytest.fixture
+def url(shared: tuple[Tooling, str]) -> str:
+    return shared[1]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def http(url: str, tooling: Tooling) -> AsyncIterator[httpx2.AsyncClient]:
     limits = httpx2.Limits(max_connections=100)
     async with httpx2.AsyncClient(base_url=url, headers=GOOD, limits=limits, timeout=30) as client:
         yield client
@@ -157,7 +179,7 @@ async def test_refusals_are_results_that_an_agent_can_read(http: httpx2.AsyncCli
 
 
 async def test_unknown_and_unoffered_tools_are_refused_alike(http: httpx2.AsyncClient, tooling: Tooling) -> None:
-    for name in ("nobody", "hidden", "note", "", "a b"):
+    for name in ("nobody", "hidden", "note", "", "a b", "x" * 100_000, "nul\x00"):
         result = await call(http, name)
         assert result["_meta"]["airside/error"]["code"] == "unknown_tool", name
     assert tooling.calls == []

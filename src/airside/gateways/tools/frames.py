@@ -90,5 +90,7 @@ async def receive(reader: asyncio.StreamReader, decoder: msgspec.msgpack.Decoder
         if size > FRAME_BYTES_MAX:
             raise ValueError(f"a frame of {size} bytes is beyond the limit")
         return decoder.decode(await reader.readexactly(size))
+    except msgspec.DecodeError as error:
+        raise ValueError(f"what arrived is no frame: {error}") from None
     except (asyncio.IncompleteReadError, ConnectionError):
         return None

@@ -14,12 +14,14 @@ from airside.core.tool import Tool
 from airside.gateways.tools import frames
 from airside.gateways.tools.answer import pack
 from airside.gateways.tools.catalogue import Listed, ToolCatalogue
+from airside.gateways.tools.declare import NAME
 from airside.gateways.tools.fit import Unlisted
 from airside.gateways.tools.hosted import HostedTools
 
 LOCAL_UPSTREAM = "local"
 HOSTED_UPSTREAM = "hosted"
 UNKNOWN_TOOL_TIMEOUT_S = 30.0
+NAME_CHARS_MAX = 64
 
 
 class ToolGateway:
@@ -93,7 +95,7 @@ def _call(token: str, run_header: str, name: str, arguments: Any, listed: Listed
     return Call(
         call_id=new_id("call"),
         kind=CallKind.TOOL,
-        name=name,
+        name=name if NAME.fullmatch(name) else repr(name)[:NAME_CHARS_MAX],  # no tool, but it is journaled
         token=token,
         run_header=run_header,
         parts=(canonical.encode(arguments),),

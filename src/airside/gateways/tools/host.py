@@ -201,6 +201,7 @@ def main() -> None:
     options = parser.parse_args()
     harden(options.parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the gateway, which ends us in order
+    os.set_inheritable(options.fd, False)  # a tool's child must not keep the connection open
     asyncio.run(serve(socket.socket(fileno=options.fd)))
 
 

@@ -4,7 +4,6 @@ What a fault means for a call is decided in `faults.py`; here is only known what
 """
 
 import asyncio
-import logging
 import os
 import signal
 import socket
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+import structlog
 from msgspec import Struct
 
 from airside.config.settings import ToolSettings
@@ -22,12 +22,22 @@ from airside.core.tool import Tool
 from airside.gateways.tools import frames
 from airside.gateways.tools.faults import Fault, fault_error
 
-ENVIRONMENT_KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV")
+ENVIRONMENT_KEPT: Final = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "PYTHONPATH",
+    "LD_LIBRARY_PATH",
+)
 START_TIMEOUT_S: Final = 60.0
 BACKOFF_S: Final = (0.0, 0.1, 0.5, 2.0, 5.0)
 HEALTHY_S: Final = 10.0
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 Answer = frames.Returned | frames.Raised
 
@@ -139,7 +149,7 @@ class HostedTools:
             life.writer.write(frames.encode(frames.Cancel(number)))
         overdue = sum(execution.overdue for execution in self._executions.values())
         if overdue >= self._settings.concurrency_max:
-            _log.warning("all %d executions of the tool host hang: it is started anew", overdue)
+            _log.warning("tool_host_hangs", executions=overdue)
             life.kill()
 
     async def _supervise(self, life: _Process) -> None:
@@ -171,7 +181,7 @@ class HostedTools:
             try:
                 frame = await frames.receive(life.reader, frames.from_host)
             except ValueError:
-                _log.exception("the tool host sent what is no frame")
+                _log.warning("tool_host_sent_garbage")
                 return
             if not isinstance(frame, frames.Returned | frames.Raised):
                 return
@@ -191,7 +201,7 @@ class HostedTools:
         life.writer.close()
         executions, self._executions = self._executions, {}
         if executions:
-            _log.warning("the tool host ended (exit code %s) with %d executions in flight", code, len(executions))
+            _log.warning("tool_host_ended", exit_code=code, in_flight=len(executions))
         for execution in executions.values():
             self._slots.release()
             if not execution.answer.done():  # else nobody waits for it any more

@@ -59,6 +59,7 @@ async def refund(
     :param int amount: how much, in cents
     """
     _effect("refund", context.idempotency_key)
+    await asyncio.sleep(0.01)  # done, but not yet told
     return {"refunded": amount, "key": context.idempotency_key, "run": context.run_id, "tenant": context.tenant_id}
 
 
@@ -165,6 +166,19 @@ def leave_child() -> int:
 def hidden() -> str:
     """Not offered to the agent of these tests."""
     return "seen"
+
+
+@tool(effect="read")
+def babble() -> str:
+    """Write what is no frame into every socket of the host."""
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        try:
+            if str(entry.readlink()).startswith("socket:"):
+                os.write(int(entry.name), b"\x00\x00\x00\x03abc")
+        except OSError:
+            continue
+    threading.Event().wait()
+    return "never"
 
 
 @tool(effect="execute")
