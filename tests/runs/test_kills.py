@@ -32,6 +32,11 @@ async def test_a_kill_ends_what_runs_and_what_waits(plane: House, scope: Scope) 
     running, bystander = await plane.submit(), await plane.submit("other")
     await plane.until(running, RunState.RUNNING)
     await plane.until(bystander, RunState.RUNNING)
+
+    async def started() -> bool:
+        return len(plane.specs) == 2
+
+    await eventually(started, lambda: "the runs did not start")
     spec = next(spec for spec in plane.specs if spec.run_id == running.run_id)
     who = await plane.identity(spec)
     name = {Scope.RUN: running.run_id, Scope.AGENT: "shop"}.get(scope, "")
@@ -62,7 +67,11 @@ async def test_a_kill_ends_what_runs_and_what_waits(plane: House, scope: Scope) 
 async def test_a_killed_tool_stops_its_calls_only(plane: House) -> None:
     plane.agents["shop"] = forever
     run = await plane.submit()
-    await plane.until(run, RunState.RUNNING)
+
+    async def started() -> bool:
+        return bool(plane.specs)
+
+    await eventually(started, lambda: "the run did not start")
     who = await plane.identity(plane.specs[0])
     await plane.services.kills.set(TENANT, Scope.TOOL, "refund", "", "ann")
     with pytest.raises(AirsideError):
@@ -106,7 +115,11 @@ async def test_a_kill_reaches_another_process(postgres_url: str) -> None:
     async with house(postgres_url) as plane, house(postgres_url, "gw-2", works=False) as gateway:
         plane.agents["shop"] = forever
         run = await gateway.submit()
-        await plane.until(run, RunState.RUNNING)
+
+        async def started() -> bool:
+            return bool(plane.specs)
+
+        await eventually(started, lambda: "the run did not start")
         spec = plane.specs[0]
         who = await gateway.services.identities.resolve(spec.token, "")
         await gateway.services.kills.set(TENANT, Scope.AGENT, "shop", "", "ann")

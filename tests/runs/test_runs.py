@@ -8,7 +8,7 @@ import pytest
 from airside.core.errors import AirsideError, Code
 from airside.core.run import RunState
 from airside.runs.isolation.port import AttemptSpec
-from tests.runs.house import TENANT, Crash, House, answer, forever, house
+from tests.runs.house import TENANT, Crash, House, answer, eventually, forever, house
 
 
 async def test_a_run_returns_its_result_and_tells_each_step(plane: House) -> None:
@@ -162,7 +162,11 @@ async def test_wall_time_ends_a_run_as_partial(url: str) -> None:
 async def test_cancel_in_each_state(plane: House) -> None:
     plane.agents["shop"] = forever
     running = await plane.submit()
-    await plane.until(running, RunState.RUNNING)
+
+    async def started() -> bool:
+        return running.run_id in plane.processes
+
+    await eventually(started, lambda: "the run did not start")
     await plane.services.runs.cancel(TENANT, running.run_id, "ann")
     ended = await plane.until(running, RunState.CANCELLED)
     assert ended.code == "cancelled"
@@ -185,7 +189,11 @@ async def test_cancel_in_each_state(plane: House) -> None:
 async def test_a_token_dies_with_its_attempt(plane: House) -> None:
     plane.agents["shop"] = forever
     run = await plane.submit()
-    await plane.until(run, RunState.RUNNING)
+
+    async def started() -> bool:
+        return bool(plane.specs)
+
+    await eventually(started, lambda: "the run did not start")
     spec = plane.specs[0]
     assert (await plane.identity(spec)).run_id == run.run_id
     await plane.services.runs.cancel(TENANT, run.run_id, "ann")

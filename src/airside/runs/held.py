@@ -68,7 +68,7 @@ class Held:
             if result
             else {"confirmed": "a person saw that it happened"}
         )
-        run = await self._database.read(lambda tx: _run(tx, tenant_id, run_id))
+        run = await self._database.read(lambda tx: transitions.look(tx, tenant_id, run_id))
         key = await self._keyring.subject(tenant_id, run.subject)
         sealed = key.seal(b'{"result":' + answer + b"}")  # the form in which the tool gateway keeps answers
 

@@ -108,14 +108,7 @@ class Runs:
 
     async def get(self, tenant_id: str, run_id: str) -> RunRecord:
         """Return a run; raises `not_found`."""
-
-        async def body(tx: Transaction) -> RunRecord:
-            row = await tx.one(_SQL["get"], tenant_id=tenant_id, run_id=run_id)
-            if row is None:
-                raise AirsideError(Code.NOT_FOUND, f"there is no run {run_id[:100]}")
-            return of_row(row)
-
-        return await self._database.read(body)
+        return await self._database.read(lambda tx: transitions.look(tx, tenant_id, run_id))
 
     async def page(
         self, tenant_id: str, *, cursor: str = "", limit: int = 50, state: str = "", agent: str = ""

@@ -69,10 +69,7 @@ class Sweeper:
         return len(rows)
 
     async def _crashed(self, row: Row) -> None:
-        async def body(tx: Transaction) -> RunRecord:
-            return await transitions.lock(tx, row["tenant_id"], row["run_id"])
-
-        run = await self._database.transact(body)
+        run = await self._database.read(lambda tx: transitions.look(tx, row["tenant_id"], row["run_id"]))
         if run.attempt != row["attempt"]:
             return
         end = AttemptEnd(EndKind.CRASHED, message="the worker is gone: its lease has expired")

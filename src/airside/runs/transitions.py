@@ -7,7 +7,7 @@ from msgspec import structs
 
 from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_id
-from airside.core.ports import Entry, Transaction
+from airside.core.ports import Entry, Row, Transaction
 from airside.core.run import TERMINAL, RunState
 from airside.journal import events
 from airside.journal.queries import load
@@ -28,9 +28,17 @@ SUSPENSION_RANK = (
 
 async def lock(tx: Transaction, tenant_id: str, run_id: str) -> RunRecord:
     """Lock a run's row and return it; raises `not_found`."""
-    row = await tx.one(_SQL["lock"], tenant_id=tenant_id, run_id=run_id)
+    return _found(await tx.one(_SQL["lock"], tenant_id=tenant_id, run_id=run_id), run_id)
+
+
+async def look(tx: Transaction, tenant_id: str, run_id: str) -> RunRecord:
+    """Return a run as it stands, without locking it; raises `not_found`."""
+    return _found(await tx.one(_SQL["get"], tenant_id=tenant_id, run_id=run_id), run_id)
+
+
+def _found(row: Row | None, run_id: str) -> RunRecord:
     if row is None:
-        raise AirsideError(Code.NOT_FOUND, f"there is no run {run_id}")
+        raise AirsideError(Code.NOT_FOUND, f"there is no run {run_id[:100]}")
     return of_row(row)
 
 

@@ -79,18 +79,18 @@ class Worker:
         self._launcher_for = launcher_for
         self._place = place
         self._live: dict[tuple[str, str], Live] = {}
-        self._closing = False
+        self._closing = asyncio.Event()
         parts.signals.listen(self._heard)
 
     async def execute(self, ticket: Ticket) -> None:
         """Execute the next attempt of a run, if it may start; return when it has ended and the run has moved on."""
-        if self._closing:
+        if self._closing.is_set():
             return
         started = await self._parts.attempts.start(ticket.tenant_id, ticket.run_id)
         if started is None:
             return
         live = self._live[started.run.key] = Live(started)
-        if self._closing:
+        if self._closing.is_set():
             live.stop.set()
         try:
             end = await self._attempt(live)
@@ -120,7 +120,7 @@ class Worker:
 
     async def close(self) -> None:
         """Take nothing new, and stop what runs; its runs go back to the queue."""
-        self._closing = True
+        self._closing.set()
         for live in self._live.values():
             live.stop.set()
 
@@ -192,7 +192,7 @@ class Worker:
                     await self._parts.attempts.end(run, end, result, final=True)
                 return
             except AirsideError as error:
-                if error.code is not Code.JOURNAL_UNAVAILABLE or live.lost or self._closing:
+                if error.code is not Code.JOURNAL_UNAVAILABLE or live.lost or self._closing.is_set():
                     raise
                 _log.warning("the end of an attempt cannot be written yet", run=run.run_id, error=error.message)
                 await self._parts.clock.sleep(STORE_RETRY_S)
@@ -211,7 +211,7 @@ class Worker:
             body = end.result
         elif end.code == Code.BUDGET_EXHAUSTED:
             body = await partial.compose(parts.database, parts.keyring, run, end.message)
-        elif end.kind is EndKind.STOPPED and not self._closing:
+        elif end.kind is EndKind.STOPPED and not self._closing.is_set():
             now = await parts.runs.get(run.tenant_id, run.run_id)
             if now.suspend is not RunState.PARTIAL:
                 return None

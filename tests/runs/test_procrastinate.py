@@ -1,0 +1,107 @@
+"""The engine of many machines on a real Postgres: each ticket once, by priority, over processes and their deaths."""
+
+import asyncio
+
+import pytest
+
+from airside.runs.engine.port import Ticket
+from airside.runs.engine.procrastinate import ProcrastinateEngine
+from tests.runs.house import eventually
+
+pytestmark = pytest.mark.postgres
+RELEASES = frozenset({"rel_1"})
+
+
+def ticket(name: str, priority: int = 0, release: str = "rel_1") -> Ticket:
+    return Ticket("default", name, release, priority)
+
+
+async def test_two_processes_share_the_work_and_repeat_nothing(postgres_url: str) -> None:
+    done: list[str] = []
+
+    async def execute(one: Ticket) -> None:
+        done.append(one.run_id)
+
+    engines = [ProcrastinateEngine(postgres_url, 4, RELEASES) for _ in range(2)]
+    await asyncio.gather(*(engine.start(execute) for engine in engines))
+    names = [f"run_{n}" for n in range(30)]
+    for name in names:
+        await asyncio.gather(*(engine.submit(ticket(name)) for engine in engines))
+
+    async def all_done() -> bool:
+        return set(done) == set(names)
+
+    await eventually(all_done, lambda: f"{len(done)} of {len(names)}")
+    await asyncio.gather(*(engine.close() for engine in engines))
+
+
+async def test_priority_cancelling_and_foreign_releases(postgres_url: str) -> None:
+    order: list[str] = []
+
+    async def execute(one: Ticket) -> None:
+        order.append(one.run_id)
+
+    api = ProcrastinateEngine(postgres_url, 1, frozenset())
+    await api.start(None)
+    for one in (ticket("late", 9), ticket("soon", -9), ticket("gone"), ticket("else", release="rel_2"), ticket("mid")):
+        await api.submit(one)
+        await api.submit(one)
+    await api.cancel("default", "gone")
+    worker = ProcrastinateEngine(postgres_url, 1, RELEASES)
+    await worker.start(execute)
+
+    async def three() -> bool:
+        return len(order) == 3
+
+    await eventually(three, lambda: f"{order}")
+    assert order == ["soon", "mid", "late"]
+    await worker.close()
+    await api.close()
+
+
+async def test_the_jobs_of_a_dead_worker_are_freed(postgres_url: str) -> None:
+    started = asyncio.Event()
+
+    async def execute(_: Ticket) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    dying = ProcrastinateEngine(postgres_url, 1, RELEASES)
+    await dying.start(execute)
+    await dying.submit(ticket("run_1"))
+    await asyncio.wait_for(started.wait(), 10)
+    assert await dying.recover() == 0
+    await dying._app.connector.execute_query_async(
+        "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'"
+    )
+    assert await dying.recover() == 1
+    assert dying._worker is not None
+    dying._worker.cancel()
+    await asyncio.wait([dying._worker])
+    await dying.close()
+
+
+async def test_an_execution_that_raises_blocks_nothing(postgres_url: str) -> None:
+    done: list[str] = []
+
+    async def execute(one: Ticket) -> None:
+        done.append(one.run_id)
+        if one.run_id == "bad":
+            raise RuntimeError("an engine outlives this")
+
+    engine = ProcrastinateEngine(postgres_url, 1, RELEASES)
+    await engine.start(execute)
+    for name in ("bad", "good"):
+        await engine.submit(ticket(name))
+
+    async def both() -> bool:
+        return done == ["bad", "good"]
+
+    await eventually(both, lambda: f"{done}")
+    await engine.submit(ticket("bad"))
+
+    async def again() -> bool:
+        return len(done) == 3
+
+    await eventually(again, lambda: f"{done}")
+    await engine.close()
