@@ -86,6 +86,7 @@ class Pricing:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[float, Price]] = {}
+        data_snapshot.get_snapshot()  # reading the list takes a moment, which no call should wait for
 
     def of(self, model: str, base_url: str) -> Price:
         """Return the price of a model at the provider of that address, else of the model by its name alone.
