@@ -12,6 +12,8 @@ from airside.server.api import agents, approvals, budgets, health, keys, kills, 
 from airside.server.api.strict import on_airside_error, on_http_error, on_validation_error
 from airside.server.readings import Readings
 
+ROUTERS = tuple(module.router for module in (runs, run_events, approvals, kills, budgets, agents, keys))
+"""All that needs a key; the probes stand apart."""
 _PROBLEM = {"description": "A problem (RFC 9457) with a stable `code`; docs/errors.md lists all", "content": {}}
 
 
@@ -38,6 +40,6 @@ def build(plane: Plane, *, serve_api: bool) -> FastAPI:
     app.add_exception_handler(HTTPException, on_http_error)
     app.include_router(health.router)
     if serve_api:
-        for module in (runs, run_events, approvals, kills, budgets, agents, keys):
-            app.include_router(module.router)
+        for router in ROUTERS:
+            app.include_router(router)
     return app

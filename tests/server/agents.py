@@ -1,0 +1,22 @@
+"""Agents that the server's tests run, inline."""
+
+import asyncio
+from typing import Any
+
+from airside.adapters.clients import ModelClient, ToolClient
+
+
+async def hello(task: Any, model: ModelClient, tools: ToolClient) -> str:
+    """Ask the model once."""
+    return await model.text(str(task))
+
+
+async def sleeper(task: Any, model: ModelClient, tools: ToolClient) -> str:
+    """Never end by itself."""
+    await asyncio.get_running_loop().create_future()
+    return "never"
+
+
+async def payer(task: Any, model: ModelClient, tools: ToolClient) -> Any:
+    """Pay what the task says."""
+    return await tools.call("pay", **task)
