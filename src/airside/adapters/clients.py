@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Coroutine, Mapping, Sequence
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import httpx2
@@ -15,6 +15,7 @@ from airside.core.errors import Code
 Message = dict[str, Any]
 T = TypeVar("T")
 _TIMEOUT: Final = httpx2.Timeout(None, connect=10.0)  # an answer may wait for a person; airside ends the attempt then
+_DELAYS_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 _TOOLS_MAX: Final = 1_000
 
 
@@ -35,18 +36,47 @@ class ToolRefused(Refused):
     """A tool call was refused, or the tool itself failed."""
 
 
+class PatientTransport(httpx2.AsyncHTTPTransport):
+    """Sends a request again while the gateway is away: it may restart in the middle of a run.
+
+    That is safe for every call: the same request of the same attempt rejoins what the journal knows of it.
+    """
+
+    def __init__(self, *, verify: bool, delays_s: Sequence[float]) -> None:
+        super().__init__(verify=verify)
+        self._delays_s = delays_s
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send one request and return the answer, or raise what the last try raised."""
+        for delay_s in self._delays_s:
+            try:
+                return await super().handle_async_request(request)
+            except httpx2.TransportError:
+                await asyncio.sleep(delay_s)
+        return await super().handle_async_request(request)
+
+
+def http_client(
+    context: Context, headers: Mapping[str, str] = MappingProxyType({}), *, delays_s: Sequence[float] = _DELAYS_S
+) -> httpx2.AsyncClient:
+    """Return a client for the gateways that waits as long as it takes and heeds no proxy of the environment."""
+    secure = context.gateway_url.startswith("https:")  # reading the certificates takes longer than a fork
+    return httpx2.AsyncClient(
+        base_url=context.gateway_url,
+        headers=dict(headers),
+        timeout=_TIMEOUT,
+        trust_env=False,
+        transport=PatientTransport(verify=secure, delays_s=delays_s),
+    )
+
+
 class Gateways:
     """One keep-alive HTTP client for both gateways, with the run's token. An async context manager."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, *, delays_s: Sequence[float] = _DELAYS_S) -> None:
         self.context = context
-        self._http = httpx2.AsyncClient(
-            base_url=context.gateway_url,
-            headers={"authorization": f"Bearer {context.token}", "accept": "application/json, text/event-stream"},
-            timeout=_TIMEOUT,
-            trust_env=False,
-            verify=context.gateway_url.startswith("https:"),  # reading the certificates takes longer than a fork
-        )
+        headers = {"authorization": f"Bearer {context.token}", "accept": "application/json, text/event-stream"}
+        self._http = http_client(context, headers, delays_s=delays_s)
 
     async def __aenter__(self) -> Self:
         """Open the client."""
@@ -78,7 +108,7 @@ class Gateways:
 
 async def rehearse(context: Context) -> None:
     """Make a request that is refused by the kernel, so that all that the first real one would import is imported."""
-    async with Gateways(context) as gateways:
+    async with Gateways(context, delays_s=()) as gateways:
         with contextlib.suppress(httpx2.HTTPError):
             await gateways.post("/", {}, Refused)
 

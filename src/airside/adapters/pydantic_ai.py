@@ -4,20 +4,25 @@ Its model is reached through the model gateway, in the chat completions format, 
 tools are added to its own; its own function tools are gated: authorised, run here, and reported.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+import httpx2
 import pydantic_core
+from openai import AsyncOpenAI
 from pydantic_ai import Agent, FunctionToolset, ModelRetry, RunContext, Tool, ToolFailed
 from pydantic_ai.capabilities import AbstractCapability, WrapToolExecuteHandler
+from pydantic_ai.exceptions import ModelAPIError
 from pydantic_ai.messages import ToolCallPart
 from pydantic_ai.models import Model, parse_model_id
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
+from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
-from airside.adapters.clients import Gateways, ToolClient, ToolRefused, rehearse
+from airside.adapters.clients import Gateways, ToolClient, ToolRefused, http_client, rehearse
 from airside.adapters.http_hooks import hooks
 from airside.adapters.port import Context
 from airside.core.errors import AirsideError, Code
@@ -41,11 +46,9 @@ _OFFLINE: Final = frozenset({"test", "function"})  # the systems of pydantic-ai'
 async def prepare(context: Context) -> None:
     """Import what a first run would import late."""
     await rehearse(context)
-    agent = Agent(_model(context, context.model))
-    try:
-        await agent.run("rehearsal")
-    except Exception:  # noqa: BLE001 - it cannot succeed: nobody listens
-        return
+    async with http_client(context, delays_s=()) as http:
+        with contextlib.suppress(ModelAPIError):  # it cannot succeed: nobody listens
+            await Agent(_model(context, http, context.model, tries=1)).run("rehearsal")
 
 
 async def run(entry: Any, task: Any, context: Context) -> Any:
@@ -55,12 +58,12 @@ async def run(entry: Any, task: Any, context: Context) -> Any:
             Code.MISCONFIGURED, f"the agent's entry is a {type(entry).__name__}, not a pydantic_ai.Agent"
         )
     prompt = task if isinstance(task, str) else json.dumps(task, ensure_ascii=False)
-    async with Gateways(context) as gateways:
+    async with Gateways(context) as gateways, http_client(context) as http:
         hosted = await _hosted(ToolClient(gateways)) if context.tools else []
         gate = LocalToolGate(gateways, frozenset(tool.name for tool in hosted))
         result = await entry.run(
             prompt,
-            model=_governed(entry, context),
+            model=_governed(entry, context, http),
             toolsets=[FunctionToolset(hosted)] if hosted else None,
             capabilities=[gate],
         )
@@ -139,9 +142,9 @@ def _recorded(permit: Mapping[str, Any]) -> Any:
             return {"result": permit["result"], "note": _NOTE, "edited_arguments": permit["arguments"]}
         return permit["result"]
     kind, _, message = str(error["message"]).partition(": ")
-    if kind == "ModelRetry":
+    if kind in {"ModelRetry", "ToolRetryError"}:
         raise ModelRetry(message)
-    if kind == "ToolFailed":
+    if kind in {"ToolFailed", "ToolFailedError"}:
         raise ToolFailed(message)
     raise ToolRefused(error["code"], error["message"])
 
@@ -175,19 +178,22 @@ def _hosted_tool(client: ToolClient, tool: Mapping[str, Any]) -> Tool[Any]:
     return Tool.from_schema(call, name, tool.get("description"), dict(tool["inputSchema"]))
 
 
-def _governed(agent: Agent[Any, Any], context: Context) -> Model:
+def _governed(agent: Agent[Any, Any], context: Context, http: httpx2.AsyncClient) -> Model:
     """Return the agent's model as reached through the gateway; models that call nobody stay as they are."""
     own = agent.model
     if isinstance(own, Model):
         if own.system in _OFFLINE:
             return own
-        return _model(context, context.model or own.model_name, own)
+        return _model(context, http, context.model or own.model_name, own.settings)
     name = context.model or (parse_model_id(own)[1] if own else "")
     if name == "test" or not name:
         raise AirsideError(Code.MISCONFIGURED, "the agent names no model; give it one, or set `model:` in airside.yaml")
-    return _model(context, name)
+    return _model(context, http, name)
 
 
-def _model(context: Context, name: str, like: Model | None = None) -> OpenAIChatModel:
-    provider = OpenAIProvider(base_url=f"{context.gateway_url}/v1", api_key=context.token or "none")
-    return OpenAIChatModel(name, provider=provider, settings=like.settings if like else None)
+def _model(
+    context: Context, http: httpx2.AsyncClient, name: str, settings: ModelSettings | None = None, tries: int = 3
+) -> OpenAIChatModel:
+    url = f"{context.gateway_url}/v1"
+    client = AsyncOpenAI(base_url=url, api_key=context.token or "none", http_client=http, max_retries=tries - 1)
+    return OpenAIChatModel(name, provider=OpenAIProvider(openai_client=client), settings=settings)

@@ -35,7 +35,12 @@ async def look(task, model, tools):
 async def numbers(task, model, tools):
     """Tell what should be the same in every attempt."""
     drawn = [random.random(), str(uuid.uuid4()), str(uuid.uuid1()), str(uuid.uuid4())]
-    before = [time.time(), time.time_ns(), str(datetime.datetime.now(datetime.UTC)), str(datetime.date.today())]
+    before = [
+        time.time(),
+        time.time_ns(),
+        str(datetime.datetime.now(datetime.UTC)),
+        str(datetime.datetime.now(datetime.UTC).date()),
+    ]
     started = time.monotonic()
     await asyncio.sleep(0.01)
     await model.complete("hello")
