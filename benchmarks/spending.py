@@ -27,6 +27,7 @@ FAR_US = 4_000_000_000_000_000
 BLOCKED_TRIES = 20
 _SQL = queries.load("airside", "testing.sql")
 _NODES = Query("nodes", "SELECT * FROM budgets WHERE tenant_id = :tenant_id")
+_RUNS = Query("runs", "SELECT run_id, budget_path FROM runs WHERE tenant_id = :tenant_id")
 _CALLS = Query(
     "calls",
     "SELECT budget_path, state, cost_nanousd, tokens, reserved_nanousd, reserved_tokens FROM calls"
@@ -236,3 +237,9 @@ def _audited(nodes: Any, calls: Any) -> Audit:
 def _beyond(row: Mapping[str, Any], unit: str) -> int:
     limit = row[f"limit_{unit}"]
     return 0 if limit is None else max(0, int(row[f"spent_{unit}"] + row[f"reserved_{unit}"] - limit))
+
+
+async def paths(tx: Transaction) -> dict[str, tuple[str, ...]]:
+    """Return the runs of the tenant and the budget path of each; a body for `Database.read`."""
+    rows = await tx.fetch(_RUNS, tenant_id=TENANT)
+    return {row["run_id"]: tuple(msgspec.json.decode(row["budget_path"])) for row in rows}

@@ -283,3 +283,17 @@ async def test_an_orphan_that_is_sent_again_is_charged_in_full_first(backend: Ba
     assert (balance["spent_nanousd"], balance["reserved_nanousd"]) == (PRICE, PRICE)
     await second.journal.close(world.closing(again, state=CallState.OK, cost=PRICE, tokens=1))
     assert (await world.budget(backend.database))["spent_nanousd"] == 2 * PRICE
+
+
+async def test_two_processes_that_make_the_same_row_both_succeed(backend: Backend, second: Backend) -> None:
+    """What SQLite's one writer orders, Postgres must not turn into an error: look, and insert if there is none."""
+
+    async def make(tx: Transaction) -> bool:
+        known = {row["tenant_id"] for row in await tx.fetch(world.SQL["tenants"])}
+        if "new" in known:
+            return False
+        await tx.execute(world.SQL["add_tenant"], tenant_id="new", time_zone="UTC")
+        return True
+
+    made = await asyncio.gather(*[each.database.transact(make) for each in [backend, second] * 4])
+    assert sorted(made) == [False] * 7 + [True]

@@ -28,7 +28,7 @@ _NEW = (
 )
 _END = (
     *("end_tenant_ids", "end_run_ids", "end_call_ids", "end_tries", "end_executors", "end_states", "end_costs"),
-    *("end_tokens", "end_upstreams", "end_codes", "end_messages", "end_outcomes", "end_edited", "end_delivered"),
+    *("end_tokens", "end_upstreams", "end_codes", "end_messages", "end_outcomes", "end_attempts", "end_delivered"),
 )
 _NODE = (
     *("node_tenants", "nodes", "node_spent_nanousds", "node_spent_tokens", "node_spent_calls", "node_turns"),
@@ -168,7 +168,7 @@ class _Batch:
                 *(closing.state.value, cost, tokens, rulings.storable(closing.upstream), closing.code),
                 rulings.storable(closing.message),
                 closing.outcome.content_id if closing.outcome else None,
-                *(int(call.edited), closing.delivered and not operation.late),
+                *(who.attempt, closing.delivered and not operation.late),
             )
         )
         self._entries.append(closing.event)

@@ -17,6 +17,7 @@ from airside.journal.postgres.writer import Writer
 
 T = TypeVar("T")
 PATIENCE_S = 10.0
+RACES_MAX = 3
 PAUSES_S = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 
@@ -41,8 +42,9 @@ class PostgresDatabase:
     async def transact(self, body: Body[T]) -> T:
         """Run `body` in a writing transaction and return its value after the commit. Raising rolls back.
 
-        The body may run several times: deadlocks and lost connections start it anew. A caller that is cancelled does
-        not stop the transaction. Raises AirsideError `journal_unavailable` after PATIENCE_S.
+        The body may run several times: deadlocks, rows that another process wrote first, and lost connections start
+        it anew. A caller that is cancelled does not stop the transaction. Raises AirsideError `conflict` for a row that
+        contradicts another even then, `journal_unavailable` after PATIENCE_S.
         """
         unknown: _CommitUnknownError | None = None
 
@@ -86,6 +88,7 @@ class PostgresDatabase:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE_S
+        races_left = RACES_MAX
         for pause_s in itertools.chain(PAUSES_S, itertools.repeat(PAUSES_S[-1])):
             connection, closed = None, True
             try:
@@ -97,7 +100,9 @@ class PostgresDatabase:
                     await self._pool.release(connection)
             except Exception as error:
                 fate = Fate.LOST if isinstance(error, _CommitUnknownError) else failures.fate(error, closed=closed)
-                if fate is Fate.BLAMED:
+                if isinstance(error, asyncpg.UniqueViolationError) and races_left:
+                    races_left -= 1  # someone else wrote the row after the body had looked; now the body will see it
+                elif fate is Fate.BLAMED:
                     raise failures.translated(error) from error
                 if loop.time() + pause_s > deadline:
                     raise failures.unavailable(error) from error

@@ -62,14 +62,14 @@ WITH added AS (
 ), closed AS (
     UPDATE calls c SET state = n.state, reserved_nanousd = 0, reserved_tokens = 0,
         cost_nanousd = c.cost_nanousd + n.cost, tokens = c.tokens + n.tokens, upstream = n.upstream, code = n.code,
-        message = n.message, outcome = n.outcome, edited = n.edited, closed_us = (:now_us)::bigint,
-        delivered = CASE WHEN n.delivered THEN c.delivered ELSE 0 END
+        message = n.message, outcome = n.outcome, closed_us = (:now_us)::bigint,
+        delivered = CASE WHEN n.delivered OR c.consumed > n.attempt THEN c.delivered ELSE 0 END
     FROM unnest((:end_tenant_ids)::text[], (:end_run_ids)::text[], (:end_call_ids)::text[], (:end_tries)::bigint[],
                 (:end_executors)::text[], (:end_states)::text[], (:end_costs)::bigint[], (:end_tokens)::bigint[],
                 (:end_upstreams)::text[], (:end_codes)::text[], (:end_messages)::text[], (:end_outcomes)::bytea[],
-                (:end_edited)::bigint[], (:end_delivered)::bool[])
+                (:end_attempts)::bigint[], (:end_delivered)::bool[])
         AS n (tenant_id, run_id, call_id, try_number, executor_id, state, cost, tokens, upstream, code, message,
-              outcome, edited, delivered)
+              outcome, attempt, delivered)
     WHERE c.tenant_id = n.tenant_id AND c.run_id = n.run_id AND c.call_id = n.call_id AND c.state = 'open'
       AND c.try_number = n.try_number AND c.executor_id = n.executor_id
     RETURNING c.call_id
