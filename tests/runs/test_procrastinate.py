@@ -60,25 +60,17 @@ async def test_priority_cancelling_and_foreign_releases(postgres_url: str) -> No
 
 
 async def test_the_jobs_of_a_dead_worker_are_freed(postgres_url: str) -> None:
-    started = asyncio.Event()
-
-    async def execute(_: Ticket) -> None:
-        started.set()
-        await asyncio.Event().wait()
-
-    dying = ProcrastinateEngine(postgres_url, 1, RELEASES)
-    await dying.start(execute)
-    await dying.submit(ticket("run_1"))
-    await asyncio.wait_for(started.wait(), 10)
-    assert await dying.recover() == 0
-    await dying._app.connector.execute_query_async(
-        "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'"
-    )
-    assert await dying.recover() == 1
-    assert dying._worker is not None
-    dying._worker.cancel()
-    await asyncio.wait([dying._worker])
-    await dying.close()
+    engine = ProcrastinateEngine(postgres_url, 1, frozenset())
+    await engine.start(None)
+    await engine.submit(ticket("run_1"))
+    sql = engine._app.connector.execute_query_async
+    await sql("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    await sql("UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM procrastinate_workers)")
+    assert await engine.recover() == 0
+    await sql("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
+    assert await engine.recover() == 1
+    assert await engine._app.connector.execute_query_all_async("SELECT id FROM procrastinate_jobs") == []
+    await engine.close()
 
 
 async def test_an_execution_that_raises_blocks_nothing(postgres_url: str) -> None:

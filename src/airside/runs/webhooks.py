@@ -8,6 +8,7 @@ the name was resolved, and the connection goes to that very address: a name that
 import asyncio
 import base64
 import contextlib
+import errno
 import hmac
 import ipaddress
 import socket
@@ -95,7 +96,8 @@ class PublicResolver(AbstractResolver):
             if isinstance(address[0], str) and (self._allow_private or is_public(address[0]))
         ]
         if not hosts:
-            raise OSError(f"{host} resolves to private addresses only (webhooks.allow_private_addresses)")
+            message = f"{host} has private addresses only, which are not allowed (webhooks.allow_private_addresses)"
+            raise OSError(errno.EACCES, message)
         return hosts
 
     async def close(self) -> None:

@@ -20,6 +20,7 @@ TASK = "airside.run"
 STALLED_S = 30.0
 HEARTBEAT_S = 5.0
 POLL_S = 2.0
+SHUTDOWN_S = 10.0  # by then every attempt has been stopped
 SCHEMA_LOCK = 4_051_966_020  # any number that no other user of the database takes
 
 
@@ -92,6 +93,7 @@ class ProcrastinateEngine:
             fetch_job_polling_interval=POLL_S,
             update_heartbeat_interval=HEARTBEAT_S,
             stalled_worker_timeout=STALLED_S,
+            shutdown_graceful_timeout=SHUTDOWN_S,
         )
 
     async def _apply_schema(self) -> None:
