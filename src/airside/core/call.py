@@ -146,7 +146,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     `at_us` is when it was recorded, filled in by the journal; `replayed` when it was answered from there.
     `pending` marks a local tool call that was authorised and will be reported later. `metered` is false when usage is
     unknown (an aborted stream, a provider that reports none): such a call is charged its full reservation. `price`
-    names the version of the price list that `cost` was computed from.
+    names the version of the price list that `cost` was computed from. `run_id` is filled in by `identify`, for the
+    gateways to tell.
     """
 
     state: CallState
@@ -164,3 +165,4 @@ class Outcome(Struct, frozen=True, kw_only=True):
     arguments: bytes = b""
     metered: bool = True
     price: str = ""
+    run_id: str = ""

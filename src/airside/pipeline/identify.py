@@ -30,4 +30,5 @@ class Identify:
                 f"run {identity.run_id} has used its running time (over by {over_us / SECOND_US:.1f} s)",
                 details={"node": f"run:{identity.run_id}", "dimension": "wall_seconds"},
             )
-        return await forward(replace(call, identity=identity))
+        outcome = await forward(replace(call, identity=identity))
+        return replace(outcome, run_id=identity.run_id)

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from tests.fake_provider import Fault, text, tool_calls
-from tests.gateways.models.world import MODEL, PRICE, Spy, world
+from tests.gateways.models.world import AT_US, MODEL, PRICE, Spy, world
 
 TOOLS = [
     {"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {}}}}
@@ -29,7 +29,7 @@ async def test_whole_answer_is_the_providers_bytes_and_metered() -> None:
         assert raw.content == outcome.body
         assert raw.headers["x-airside-replayed"] == "false"
         assert raw.headers["x-airside-call"].startswith("call_")
-        assert int(raw.headers["x-airside-clock"]) > 0
+        assert (raw.headers["x-airside-run"], raw.headers["x-airside-clock"]) == ("run_1", str(AT_US))
         assert (outcome.usage.input, outcome.usage.output) == (
             answer.usage.prompt_tokens,
             answer.usage.completion_tokens,
@@ -73,6 +73,16 @@ async def test_usage_is_metered_in_streams_and_told_only_if_asked() -> None:
         last = [chunk async for chunk in asked][-1]
         assert not last.choices
         assert last.usage.completion_tokens == w.spy.outcomes[-1].usage.output
+
+
+async def test_a_stream_names_its_run_first_and_its_instant_last() -> None:
+    async with world() as w:
+        response = await w.ask(stream=True)
+        assert (response.headers["x-airside-run"], "x-airside-clock" in response.headers) == ("run_1", False)
+        assert f": x-airside-clock: {AT_US}\n\n" in response.text
+        w.fake.reply = lambda body: TWO_CALLS | {"content": None}
+        silent = await w.ask(stream=True)  # nothing left before the outcome, so the headers could wait for it
+        assert silent.headers["x-airside-clock"] == str(AT_US)
 
 
 async def test_tool_calls_and_the_end_leave_only_after_the_outcome_is_durable() -> None:

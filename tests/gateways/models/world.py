@@ -17,6 +17,7 @@ from airside.config.settings import ModelPrice, ModelSettings, ProviderSettings
 from airside.core.call import Call, Outcome
 from airside.core.errors import AirsideError, Code, TransientError
 from airside.core.ports import Forward
+from airside.core.run import Identity
 from airside.gateways.models.gateway import ModelGateway, ModelLimits
 from airside.gateways.models.openai_compatible import OpenAICompatible
 from airside.gateways.models.pricing import Pricing
@@ -27,7 +28,10 @@ from tests.fake_provider import KEY, FakeProvider, serving
 
 TOKEN = "rt_a-token"
 MODEL = "fake-large"
+AT_US = 1_790_000_000_000_000
 PRICE = ModelPrice(input="1", output="4")
+
+IDENTITY = Identity("default", "run_1", 1, "agent", "rel", "run_1", ("run:run_1",), True, 2**62)
 
 
 @dataclass
@@ -50,10 +54,10 @@ class Spy:
             raise AirsideError(Code.UNAUTHENTICATED)
         if self.replayed is not None:
             return self.replayed
-        call = replace(call, output_tokens_granted=call.need.output_tokens)
+        call = replace(call, identity=IDENTITY, output_tokens_granted=call.need.output_tokens)
         for attempt in range(self.tries):
             try:
-                outcome = replace(await forward(call), at_us=1_790_000_000_000_000, call_id=call.call_id)
+                outcome = replace(await forward(call), at_us=AT_US, call_id=call.call_id, run_id=IDENTITY.run_id)
                 break
             except TransientError as error:
                 self.errors.append(error)

@@ -97,8 +97,6 @@ class ModelGateway:
             request = openai_chat.parse(body, bytes_max=self._limits.body_bytes_max)
             stream = EventStream(send) if request.stream else None
             call = self._call(call_id, request, token, header(scope, b"x-airside-run"), stream)
-            if stream is not None:
-                stream.headers.append((b"x-airside-call", call_id.encode()))
             outcome = await while_connected(receive, self._forward(call))
             if outcome.state is not CallState.OK:
                 raise _Unhappy(outcome)
@@ -107,6 +105,8 @@ class ModelGateway:
                 await respond(send, 200, outcome.body, headers)
                 return
             end = rest(outcome.body, call.payload.delivered, include_usage=request.include_usage)
+            if stream.started:  # its headers have left without the instant; a comment, which SDKs skip, tells it
+                end = b": x-airside-clock: %d\n\n" % outcome.at_us + end
             stream.headers[:] = headers
             await stream.end(end)
         except ClientGone:
@@ -135,7 +135,7 @@ class ModelGateway:
             run_header=run_header,
             need=route.price.need(request.input_tokens_bound, output_tokens),
             sink=stream,
-            payload=Ask(request, route, Delivered()),
+            payload=Ask(request, route, Delivered(), stream.headers if stream is not None else []),
         )
 
 
@@ -152,6 +152,7 @@ class _Unhappy(AirsideError):
 async def _ask_provider(call: Call) -> Outcome:
     """The pipeline's end: the call leaves."""
     ask: Ask = call.payload
+    ask.headers[:] = [(b"x-airside-run", call.who.run_id.encode()), (b"x-airside-call", call.call_id.encode())]
     return await ask.route.provider.complete(call, ask)
 
 
@@ -177,6 +178,7 @@ async def _respond_error(send: Send, error: AirsideError) -> None:
 
 def _headers(outcome: Outcome) -> _Headers:
     return [
+        (b"x-airside-run", outcome.run_id.encode()),
         (b"x-airside-call", outcome.call_id.encode()),
         (b"x-airside-replayed", b"true" if outcome.replayed else b"false"),
         (b"x-airside-clock", b"%d" % outcome.at_us),

@@ -22,11 +22,15 @@ class Route(Struct, frozen=True):
 
 
 class Ask(Struct, frozen=True):
-    """A model call's payload: what is asked of a provider. `delivered` notes what a stream's client has been sent."""
+    """A model call's payload: what is asked of a provider.
+
+    `delivered` notes what a stream's client has been sent, `headers` are those that a stream starts with.
+    """
 
     request: ChatRequest
     route: Route
     delivered: Delivered
+    headers: list[tuple[bytes, bytes]]
 
 
 class Provider(Protocol):
