@@ -238,3 +238,34 @@ async def test_a_cancelled_caller_does_not_undo_its_operation_nor_its_neighbours
     balance = await world.budget(backend.database)
     assert balance["reserved_calls"] == len(rows) >= 5
     assert len(await world.fetch(backend.database, "entries")) == len(rows)
+
+
+@pytest.mark.parametrize("text", ["\ud800 lone", "a\x00b", "ünï", "x" * 100_000])
+async def test_no_message_keeps_an_outcome_out(backend: Backend, text: str) -> None:
+    call = await world.done(backend.journal, world.call(), state=CallState.ERROR, message=text, upstream=text)
+    known = await backend.journal.look(world.who(), call.call_id)
+    assert known is not None
+    assert known.state is CallState.ERROR
+    assert known.message
+
+
+@pytest.mark.parametrize("amount", [2**63, 2**70, -5])
+async def test_absurd_usage_neither_overflows_nor_pays_back(backend: Backend, amount: int) -> None:
+    await world.done(backend.journal, world.call(), cost=amount, tokens=amount)
+    balance = await world.budget(backend.database)
+    assert balance["spent_nanousd"] >= 0
+    assert (balance["reserved_nanousd"], balance["spent_calls"]) == (0, 1)
+    assert isinstance(
+        await backend.journal.open(world.opening(world.call("next"))), Exhausted if amount > 0 else Admitted
+    )
+
+
+async def test_an_absurd_need_fails_alone(backend: Backend) -> None:
+    absurd = world.call(
+        "absurd", need=Need(fixed_nanousd=NanoUsd(2**70)), identity=world.who(budget_path=("tenant:default",))
+    )
+    results = await asyncio.gather(
+        *[backend.journal.open(world.opening(call)) for call in (absurd, world.call())], return_exceptions=True
+    )
+    assert isinstance(results[0], AirsideError | Exhausted)
+    assert isinstance(results[1], Admitted)

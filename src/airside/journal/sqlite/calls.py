@@ -118,9 +118,9 @@ def close_call(batch: Batch, closing: Closing) -> int:
         "state": closing.state.value,
         "cost": cost,
         "tokens": used,
-        "upstream": closing.upstream,
+        "upstream": _storable(closing.upstream),
         "code": closing.code,
-        "message": closing.message,
+        "message": _storable(closing.message),
         "outcome": closing.outcome.content_id if closing.outcome else None,
         "attempt": who.attempt,
         "delivered": int(closing.delivered),
@@ -156,7 +156,7 @@ def refuse_call(
                 "reserved_tokens": 0,
                 "output_tokens_granted": 0,
                 "code": error.code.value,
-                "message": error.message,
+                "message": _storable(error.message),
                 "outcome": outcome.content_id if outcome else None,
                 "closed_us": batch.now_us,
             }
@@ -248,6 +248,11 @@ def _restore(before: list[tuple[Balance, tuple[Any, ...]]]) -> None:
     for balance, values in before:
         for field, value in zip(Balance.__struct_fields__, values, strict=True):
             setattr(balance, field, value)
+
+
+def _storable(text: str) -> str:
+    """Return what UTF-8 can carry: a provider's strange message must not keep an outcome out of the journal."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _bounded(amount: int) -> int:

@@ -1,7 +1,7 @@
 """Connections to one SQLite file: how they are set up, and why.
 
 WAL lets readers go on while a batch is written; synchronous=FULL makes a commit survive a power cut; foreign keys are
-off because the schema has none. Waiting for locks is never left to SQLite, which would sleep inside the event loop.
+off because the schema has none. On the event loop waiting for locks is never left to SQLite, which would sleep in it.
 """
 
 import os
@@ -37,9 +37,9 @@ def open_writer(path: str, busy_timeout_s: float) -> sqlite3.Connection:
     return connection
 
 
-def open_reader(path: str) -> sqlite3.Connection:
-    """Return a connection that cannot write."""
-    connection = _connect(path)
+def open_reader(path: str, busy_timeout_s: float) -> sqlite3.Connection:
+    """Return a connection that cannot write; with a timeout of 0 it may be used on the event loop."""
+    connection = _connect(path, busy_timeout_s)
     connection.execute("PRAGMA query_only = ON")
     return connection
 
@@ -57,5 +57,7 @@ def patiently(connection: sqlite3.Connection, statement: str, timeout_s: float) 
         time.sleep(POLL_S)
 
 
-def _connect(path: str) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=512)
+def _connect(path: str, busy_timeout_s: float = 0) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, cached_statements=512
+    )

@@ -27,14 +27,13 @@ class SqliteDatabase:
         self.in_memory = path == connections.MEMORY
         self.writer = Writer(connection, busy_timeout_s=busy_timeout_s, in_memory=self.in_memory)
         self._connection = connection
-        self._busy_timeout_s = busy_timeout_s
         self._closed = False
         self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         if not self.in_memory:
-            self._glancer = connections.open_reader(path)
+            self._glancer = connections.open_reader(path, busy_timeout_s=0)
             self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="airside-read")
             for _ in range(READERS):
-                self._readers.put(connections.open_reader(path))
+                self._readers.put(connections.open_reader(path, busy_timeout_s))
 
     async def transact(self, body: Body[T]) -> T:
         """Run `body` in the next batch under a savepoint of its own, and return its value after the commit."""
@@ -77,7 +76,7 @@ class SqliteDatabase:
     def _look_in_thread(self, look: Callable[[sqlite3.Connection], T]) -> T:
         reader = self._readers.get()
         try:
-            connections.patiently(reader, "BEGIN", self._busy_timeout_s)
+            reader.execute("BEGIN")
             return look(reader)
         except sqlite3.Error as error:
             raise failures.translated(error) from error
