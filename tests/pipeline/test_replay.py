@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from airside.core.call import Call, CallState, Outcome
 from airside.core.errors import AirsideError, Code, TransientError
+from airside.core.ports import Recorded, Sealed
 from airside.core.run import Identity
 from airside.pipeline.request import named
 from airside.testing import InMemoryPlane, ScriptedTerminal, echo, model_call, tool_call
@@ -250,3 +251,59 @@ async def test_an_error_answer_keeps_its_words_and_they_are_sealed(plane: InMemo
     )
     assert "Jo Doe" not in str(await plane.calls(run)) + str(await plane.entries(run))
     assert (await plane.balance(run))["spent_nanousd"] == 0
+
+
+async def test_a_client_that_vanishes_while_it_claims_gives_the_record_back(
+    plane: InMemoryPlane, run: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = ScriptedTerminal()
+    await plane.pipeline(terminal)(tool_call(run, WRITE, {"amount": 1}))
+    again = await plane.next_attempt(run)
+    claimed, finish, inner = asyncio.Event(), asyncio.Event(), plane.journal.claim
+
+    async def slow(identity: Identity, request_hash: bytes) -> Recorded | None:
+        recorded = await inner(identity, request_hash)
+        claimed.set()
+        await finish.wait()
+        return recorded
+
+    monkeypatch.setattr(plane.journal, "claim", slow)
+    task = asyncio.create_task(through(plane.pipeline(terminal), tool_call(again, WRITE, {"amount": 1})))
+    await claimed.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    finish.set()
+    assert await plane.afterwork.drain(10.0)
+    assert (await plane.pipeline(terminal)(tool_call(again, WRITE, {"amount": 1}))).replayed
+    assert len(terminal.calls) == 1
+
+
+async def test_a_resend_that_never_arrives_leaves_the_first_sending_in_doubt(
+    plane: InMemoryPlane, run: Identity
+) -> None:
+    await crash(plane, tool_call(run, SAFE, {"key": 1}))
+    again = await plane.next_attempt(run)
+    unsent = TransientError(Code.UPSTREAM_FAILED, "refused", details={"not_sent": True})
+    terminal = ScriptedTerminal(unsent, unsent, unsent)
+    task = asyncio.create_task(through(plane.pipeline(terminal), tool_call(again, SAFE, {"key": 1})))
+    await plane.suspensions.happened.wait()
+    task.cancel()
+    assert plane.suspensions.asked[-1][1] == "held"
+    assert [call["state"] for call in await plane.calls(run)] == ["held"]
+
+
+def test_the_pieces_of_a_request_cannot_be_shifted_into_one_another(run: Identity) -> None:
+    class Plain:
+        def name(self, plaintext: bytes) -> bytes:
+            return plaintext
+
+        def seal(self, plaintext: bytes) -> Sealed:
+            raise NotImplementedError
+
+        def open(self, content_id: bytes, blob: bytes) -> bytes:
+            raise NotImplementedError
+
+    call = model_call(run)
+    shifted = [replace(call, name="ab", parts=(b"c",)), replace(call, name="a", parts=(b"bc",))]
+    assert len({named(variant, Plain()).request_hash for variant in shifted}) == 2
