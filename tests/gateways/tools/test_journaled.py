@@ -111,7 +111,7 @@ async def test_an_effect_whose_host_dies_holds_the_run(desk: Desk, tmp_path: Pat
     who = await desk.begin()
     calling = asyncio.create_task(desk.call(who, "wait_write", signal_file=str(tmp_path / "go")))
     await _kill_host_in_flight(desk, tmp_path)
-    await asyncio.wait_for(desk.plane.suspensions.happened.wait(), 10)
+    await asyncio.wait_for(desk.plane.suspensions.happened.wait(), 40)
     assert [asked[1] for asked in desk.plane.suspensions.asked] == ["held"]
     (row,) = await desk.plane.calls(who)
     assert (row["state"], row["code"]) == ("held", "outcome_unknown")
@@ -172,7 +172,7 @@ async def test_an_effect_whose_client_leaves_is_finished_and_recorded(desk: Desk
     await asyncio.gather(calling, return_exceptions=True)
     assert [row["state"] for row in await desk.plane.calls(who)] == ["open"]
     (tmp_path / "go").touch()
-    assert await desk.plane.afterwork.drain(10), "what has begun is finished and recorded"
+    assert await desk.plane.afterwork.drain(40), "what has begun is finished and recorded"
     assert [row["state"] for row in await desk.plane.calls(who)] == ["ok"]
     assert await desk.call(who, "wait_write", signal_file=str(tmp_path / "go")) == {"result": "done"}
     assert len((tmp_path / "began").read_text().split()) == 1

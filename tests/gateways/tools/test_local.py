@@ -120,7 +120,7 @@ async def test_an_unreported_effect_of_a_dead_attempt_holds_the_run(office: Offi
     await office.authorize(who, "note", text="hello")
     later = await office.again(who)
     asking = asyncio.create_task(office.authorize(later, "note", text="hello"))
-    await asyncio.wait_for(office.plane.suspensions.happened.wait(), 10)
+    await asyncio.wait_for(office.plane.suspensions.happened.wait(), 40)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     (row,) = await office.plane.calls(who)

@@ -28,7 +28,7 @@ LOCAL = {"note": LocalToolSettings(effect="write"), "peek": LocalToolSettings(ef
 UNOFFERED = "hidden"
 
 
-async def until(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> Any:
+async def until(condition: Callable[[], Any], what: str, seconds: float = 40.0) -> Any:
     """Wait for a condition, not for a time."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
