@@ -1,8 +1,7 @@
-"""The smallest agent: it puts its task to the model and returns the answer."""
-
-from airside.adapters.clients import ModelClient, ToolClient
+"""The smallest agent: it asks the model once, with a tool's answer in hand."""
 
 
-async def agent(task: str, model: ModelClient, tools: ToolClient) -> str:
-    """Return what the model says to the task."""
-    return await model.text(task)
+async def hello(task, model, tools):
+    """Greet whoever the task names, with the current weather in their town."""
+    weather = await tools.call("weather", town=task["town"])
+    return await model.text(f"Greet {task['name']}; the weather is {weather}.")

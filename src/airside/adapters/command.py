@@ -1,20 +1,26 @@
 """Commands: any program, in any language, that finds the gateways in its environment.
 
-It gets its task in `AIRSIDE_TASK` as JSON and as text on nothing else; what it writes to standard output is its result.
+It finds its task as JSON in the file that `AIRSIDE_TASK_FILE` names, and in `AIRSIDE_TASK` if it is short enough for an
+environment variable. What it writes to standard output is its result.
 """
 
 import os
 import sys
-from typing import NoReturn
+from pathlib import Path
+from typing import Final, NoReturn
 
 from airside.runs.isolation.wire import Orders
+
+VARIABLE_BYTES_MAX: Final = 100_000  # Linux allows 128 KiB for one
 
 
 def execute(orders: Orders, report: int) -> NoReturn:
     """Become the program. Its standard output goes to the report, its standard error to the captured output."""
-    task = orders.input
-    if len(task) <= ENVIRONMENT_BYTES_MAX:
-        os.environ["AIRSIDE_TASK"] = task.decode()
+    file = Path.cwd() / "task.json"
+    file.write_bytes(orders.input)
+    os.environ["AIRSIDE_TASK_FILE"] = str(file)
+    if len(orders.input) <= VARIABLE_BYTES_MAX:
+        os.environ["AIRSIDE_TASK"] = orders.input.decode()
     os.dup2(report, 1)
     os.close(report)
     try:
@@ -23,7 +29,3 @@ def execute(orders: Orders, report: int) -> NoReturn:
         sys.stderr.write(f"{orders.command[0]} cannot be executed: {error.strerror}\n")
         sys.stderr.flush()
         os._exit(127)
-
-
-ENVIRONMENT_BYTES_MAX = 100_000
-"""One environment string may have 128 KiB on Linux; a longer task is on standard input only."""

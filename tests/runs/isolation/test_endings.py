@@ -169,6 +169,12 @@ async def test_a_command_is_confined_and_its_output_is_the_result(launcher, spec
     assert end.kind is EndKind.RETURNED, end.message
     text = json.loads(end.result)
     assert text.startswith('{"q": 1} rt_the-token-of-this-run\n/')
+    script = (
+        "import os,json; print(len(json.load(open(os.environ['AIRSIDE_TASK_FILE']))), 'AIRSIDE_TASK' in os.environ)"
+    )
+    long = AgentSettings(adapter="command", command=[sys.executable, "-c", script])
+    end = await (await launcher.start(spec("", "x" * 300_000, agent=long))).wait()
+    assert json.loads(end.result or "null") == "300000 False", end.message
     failing = AgentSettings(adapter="command", command=[sys.executable, "-c", "import sys; sys.exit('no luck')"])
     end = await (await launcher.start(spec("", agent=failing))).wait()
     assert end.kind is EndKind.RAISED
