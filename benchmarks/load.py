@@ -66,8 +66,10 @@ class Target:
 
     async def connection(self) -> Connection:
         """Return an idle connection, or a new one."""
-        if self.idle:
-            return self.idle.pop()
+        while self.idle:
+            connection = self.idle.pop()
+            if not connection.transport.is_closing():
+                return connection
         _, protocol = await asyncio.get_running_loop().create_connection(Connection, self.host, self.port)
         return protocol
 
