@@ -127,7 +127,8 @@ class Fleet:
     @contextmanager
     def client(self, name: str) -> Iterator[Client]:
         """A client of a member with the admin key that was made at the first start."""
-        key = next(file for file in self.folder.glob("*/cli.key")).read_text().strip()
+        file = until(lambda: next(self.folder.glob("*/cli.key"), None), "the first start's admin key", START_S_MAX)
+        key = file.read_text().strip()
         client = Client(self.members[name].url, key)
         try:
             yield client

@@ -17,7 +17,6 @@ from airside.cli.demo.installation import Installation
 from airside.cli.group import group
 from airside.cli.output import say
 
-
 app = group()
 
 
