@@ -4,9 +4,12 @@ import asyncio
 
 import pytest
 
+from airside.core.errors import AirsideError, Code
+from airside.core.run import RunState
 from airside.runs.engine.port import Ticket
 from airside.runs.engine.procrastinate import ProcrastinateEngine
-from tests.runs.house import eventually
+from benchmarks.throwaway import ThrowawayPostgres
+from tests.runs.house import answer, eventually, house
 
 pytestmark = pytest.mark.postgres
 RELEASES = frozenset({"rel_1"})
@@ -97,3 +100,25 @@ async def test_an_execution_that_raises_blocks_nothing(postgres_url: str) -> Non
 
     await eventually(again, lambda: f"{done}")
     await engine.close()
+
+
+async def test_a_database_that_comes_back_finds_every_run(
+    postgres_server: ThrowawayPostgres, postgres_url: str
+) -> None:
+    async with house(postgres_url) as plane:
+        plane.agents["shop"] = answer
+        await plane.until(await plane.submit(), RunState.SUCCEEDED)
+        runs = [await plane.submit() for _ in range(3)]
+        await asyncio.to_thread(postgres_server.crash)
+        await asyncio.to_thread(postgres_server.start)
+
+        async def submitted() -> bool:
+            try:
+                runs.append(await plane.submit())
+            except AirsideError as error:
+                return error.code is not Code.JOURNAL_UNAVAILABLE
+            return True
+
+        await eventually(submitted, lambda: "the database did not come back")
+        for run in runs:
+            await plane.until(run, RunState.SUCCEEDED)

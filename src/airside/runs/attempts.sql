@@ -46,7 +46,8 @@ SELECT DISTINCT tenant_id, agent, release FROM runs WHERE state = 'queued'
 
 -- name: queued_of_release
 SELECT tenant_id, run_id FROM runs
-WHERE state = 'queued' AND tenant_id = :tenant_id AND agent = :agent AND release = :release LIMIT 100
+WHERE state = 'queued' AND tenant_id = :tenant_id AND agent = :agent AND release = :release
+ORDER BY run_id LIMIT 100
 
 -- name: parked
 SELECT * FROM runs WHERE state = 'parked' AND ready_us <= :now_us ORDER BY ready_us LIMIT 200

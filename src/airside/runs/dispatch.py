@@ -54,6 +54,7 @@ class Dispatcher:
         self._engine = engine
         self._agent_max = {name: agent.runs_max for name, agent in settings.agents.items()}
         self._submitted: dict[tuple[str, str], float] = {}
+        self._dropped: set[tuple[str, str]] = set()
         self._news = asyncio.Event()
         signals.listen(self._heard)
 
@@ -61,10 +62,14 @@ class Dispatcher:
         """Look at the queue soon."""
         self._news.set()
 
-    def returned(self, ticket: Ticket) -> None:
-        """Note that the engine is done with a ticket: if its run is still queued, it may be submitted again."""
+    def returned(self, ticket: Ticket, *, started: bool) -> None:
+        """Note that the engine is done with a ticket: if its run is still queued, it may be submitted again.
+
+        A ticket that could not be started is not looked at again at once: nothing has changed since.
+        """
         self._submitted.pop(ticket.key, None)
-        self._news.set()
+        if started:
+            self._news.set()
 
     async def run(self) -> None:
         """Dispatch until cancelled."""
@@ -74,6 +79,8 @@ class Dispatcher:
             except AirsideError as error:
                 _log.warning("dispatching failed; trying again", code=error.code.value)
                 self._news.clear()
+            except Exception:  # noqa: BLE001 - a defect met once must not leave every later run in the queue
+                _log.exception("dispatching failed; trying again")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(IDLE_S):
                     await self._news.wait()
@@ -81,13 +88,19 @@ class Dispatcher:
     async def dispatch(self) -> int:
         """Submit what may start now and is not on its way already; return how many runs that was."""
         self._news.clear()
+        while self._dropped:
+            await self._engine.cancel(*self._dropped.pop())
         tickets = await self._database.read(self._admitted)
         now_s = self._clock.monotonic_s()
         self._submitted = {key: at for key, at in self._submitted.items() if now_s - at < RESUBMIT_S}
         fresh = [ticket for ticket in tickets if ticket.key not in self._submitted]
         for ticket in fresh:
             self._submitted[ticket.key] = now_s
-            await self._engine.submit(ticket)
+            try:
+                await self._engine.submit(ticket)
+            except AirsideError:
+                self._submitted.pop(ticket.key, None)
+                raise
         return len(fresh)
 
     async def _admitted(self, tx: Transaction) -> list[Ticket]:
@@ -112,6 +125,8 @@ class Dispatcher:
         """A run that was queued may start (perhaps only after a while), and one that has stopped makes room."""
         if run.state is RunState.RUNNING:
             return
+        if run.terminal and self._submitted.pop(run.key, None) is not None:
+            self._dropped.add(run.key)
         self._news.set()
         wait_s = (run.ready_us - self._clock.now_us()) / SECOND_US
         if run.state is RunState.QUEUED and wait_s > 0:

@@ -164,10 +164,11 @@ class RunServices:
 
     async def _execute(self, ticket: Ticket) -> None:
         assert self.worker is not None, "a process without a worker was asked to execute"
+        started = False
         try:
-            await self.worker.execute(ticket)
+            started = await self.worker.execute(ticket)
         finally:
-            self.dispatcher.returned(ticket)
+            self.dispatcher.returned(ticket, started=started)
 
     async def _add_tenant(self, tx: Transaction) -> None:
         await tx.execute(
@@ -185,7 +186,7 @@ def _engine(settings: Settings, fingerprints: frozenset[str]) -> Engine:
 
 
 def _every(seconds: float, what: Callable[[], Awaitable[object]]) -> "asyncio.Task[None]":
-    """Do something again and again; a journal that cannot be reached is waited for."""
+    """Do something again and again; whatever fails is tried again, because nobody else would do it."""
 
     async def repeat() -> None:
         while True:
@@ -194,6 +195,8 @@ def _every(seconds: float, what: Callable[[], Awaitable[object]]) -> "asyncio.Ta
                 await what()
             except AirsideError as error:
                 _log.warning("periodic work failed; trying again", code=error.code.value, message=error.message)
+            except Exception:  # noqa: BLE001 - a defect in one pass must not end all later ones
+                _log.exception("periodic work failed; trying again")
 
     return asyncio.create_task(repeat())
 

@@ -85,7 +85,8 @@ class Sweeper:
 
         async def body(tx: Transaction) -> list[RunRecord]:
             moved = []
-            for row in await tx.fetch(_SQL["parked"], now_us=tx.now_us):
+            rows = await tx.fetch(_SQL["parked"], now_us=tx.now_us)
+            for row in sorted(rows, key=lambda row: (row["tenant_id"], row["run_id"])):  # all lock in this order
                 run = await transitions.lock(tx, row["tenant_id"], row["run_id"])
                 if run.state is RunState.PARKED and (run.code != Code.RELEASE_UNAVAILABLE or run.release in runnable):
                     moved.append(await transitions.move(tx, run, RunState.QUEUED, ready_us=tx.now_us))

@@ -127,6 +127,8 @@ class Webhooks:
                     continue
             except AirsideError as error:
                 _log.warning("webhooks wait: the outbox cannot be read", code=error.code.value)
+            except Exception:  # noqa: BLE001 - a defect met once must not keep back all later deliveries
+                _log.exception("sending webhooks failed; trying again")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(IDLE_S):
                     await self._news.wait()

@@ -82,13 +82,13 @@ class Worker:
         self._closing = asyncio.Event()
         parts.signals.listen(self._heard)
 
-    async def execute(self, ticket: Ticket) -> None:
-        """Execute the next attempt of a run, if it may start; return when it has ended and the run has moved on."""
+    async def execute(self, ticket: Ticket) -> bool:
+        """Execute the next attempt of a run until it has ended and the run has moved on; False if it may not start."""
         if self._closing.is_set():
-            return
+            return False
         started = await self._parts.attempts.start(ticket.tenant_id, ticket.run_id)
         if started is None:
-            return
+            return False
         live = self._live[started.run.key] = Live(started)
         if self._closing.is_set():
             live.stop.set()
@@ -96,6 +96,7 @@ class Worker:
             end = await self._attempt(live)
             if not live.lost:
                 await self._finish(live, end)
+            return True
         finally:
             if self._live.get(started.run.key) is live:
                 del self._live[started.run.key]

@@ -6,12 +6,16 @@ release fetch it. A job that its dead worker held is deleted: the run itself is 
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 
 import procrastinate
+import psycopg
+import psycopg_pool
 import structlog
 from procrastinate import exceptions
 from procrastinate.schema import SchemaManager
 
+from airside.core.errors import AirsideError, Code
 from airside.runs.engine.port import Execute, Ticket
 
 _log = structlog.get_logger(__name__)
@@ -20,6 +24,7 @@ TASK = "airside.run"
 STALLED_S = 30.0
 HEARTBEAT_S = 5.0
 POLL_S = 2.0
+RESTART_S = 0.5
 SHUTDOWN_S = 10.0  # by then every attempt has been stopped
 SCHEMA_LOCK = 4_051_966_020  # any number that no other user of the database takes
 
@@ -51,24 +56,28 @@ class ProcrastinateEngine:
             priority=-ticket.priority,
             queueing_lock=_lock_name(ticket.tenant_id, ticket.run_id),
         )
-        with contextlib.suppress(exceptions.AlreadyEnqueued):
+        with contextlib.suppress(exceptions.AlreadyEnqueued), _reaching():
             await job.defer_async(
                 tenant_id=ticket.tenant_id, run_id=ticket.run_id, release=ticket.release, priority=ticket.priority
             )
 
     async def cancel(self, tenant_id: str, run_id: str) -> None:
         """Drop a ticket that no worker has fetched yet."""
-        jobs = await self._app.job_manager.list_jobs_async(queueing_lock=_lock_name(tenant_id, run_id), status="todo")
-        for job in jobs:
-            if job.id is not None:
-                await self._app.job_manager.cancel_job_by_id_async(job.id, delete_job=True)
+        with _reaching():
+            jobs = await self._app.job_manager.list_jobs_async(
+                queueing_lock=_lock_name(tenant_id, run_id), status="todo"
+            )
+            for job in jobs:
+                if job.id is not None:
+                    await self._app.job_manager.cancel_job_by_id_async(job.id, delete_job=True)
 
     async def recover(self) -> int:
         """Delete the jobs of dead workers; their runs come back through the sweeper."""
         manager = self._app.job_manager
-        stalled = list(await manager.get_stalled_jobs(task_name=TASK, seconds_since_heartbeat=STALLED_S))
-        for job in stalled:
-            await manager.finish_job(job, procrastinate.jobs.Status.FAILED, delete_job=True)
+        with _reaching():
+            stalled = list(await manager.get_stalled_jobs(task_name=TASK, seconds_since_heartbeat=STALLED_S))
+            for job in stalled:
+                await manager.finish_job(job, procrastinate.jobs.Status.FAILED, delete_job=True)
         return len(stalled)
 
     async def close(self) -> None:
@@ -84,17 +93,23 @@ class ProcrastinateEngine:
             await self._execute(Ticket(tenant_id, run_id, release, priority))
 
     async def _work(self) -> None:
-        await self._app.run_worker_async(
-            queues=self._queues,
-            concurrency=self._slots,
-            install_signal_handlers=False,
-            listen_notify=True,
-            delete_jobs="always",
-            fetch_job_polling_interval=POLL_S,
-            update_heartbeat_interval=HEARTBEAT_S,
-            stalled_worker_timeout=STALLED_S,
-            shutdown_graceful_timeout=SHUTDOWN_S,
-        )
+        """Fetch and execute; start again when the database went away and took the worker with it."""
+        while True:
+            try:
+                await self._app.run_worker_async(
+                    queues=self._queues,
+                    concurrency=self._slots,
+                    install_signal_handlers=False,
+                    listen_notify=True,
+                    delete_jobs="always",
+                    fetch_job_polling_interval=POLL_S,
+                    update_heartbeat_interval=HEARTBEAT_S,
+                    stalled_worker_timeout=STALLED_S,
+                    shutdown_graceful_timeout=SHUTDOWN_S,
+                )
+            except Exception as error:  # noqa: BLE001 - whatever ended the worker, runs wait for a new one
+                _log.warning("the engine lost its database; trying again", error=type(error).__name__)
+            await asyncio.sleep(RESTART_S)
 
     async def _apply_schema(self) -> None:
         """Create procrastinate's tables once, whichever of the processes comes first."""
@@ -104,6 +119,17 @@ class ProcrastinateEngine:
             found = await (await connection.execute("SELECT to_regclass('procrastinate_jobs')")).fetchone()
             if found[0] is None:
                 await connection.execute(SchemaManager.get_schema())
+
+
+@contextlib.contextmanager
+def _reaching() -> Iterator[None]:
+    """Turn the drivers' failures into the one that callers know to wait out."""
+    try:
+        yield
+    except exceptions.AlreadyEnqueued:
+        raise
+    except (exceptions.ProcrastinateException, psycopg.Error, psycopg_pool.PoolTimeout) as error:
+        raise AirsideError(Code.JOURNAL_UNAVAILABLE, f"the queue cannot be reached: {type(error).__name__}") from error
 
 
 def _lock_name(tenant_id: str, run_id: str) -> str:
