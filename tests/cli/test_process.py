@@ -57,6 +57,7 @@ def test_fsck_beside_a_running_installation_is_clean(installation: Installation)
 
 
 def test_run_governs_a_program_that_only_knows_two_variables(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)  # for root, the attempt gives up its user and passes no private folder
     (tmp_path / "program.py").write_text(
         "import json, os, sys, urllib.request\n"
         "body = json.dumps({'model': 'any', 'messages': [{'role': 'user', 'content': 'hi'}]}).encode()\n"

@@ -25,10 +25,11 @@ def masked_places() -> tuple[str, ...]:
 def open_sources(readable: tuple[str, ...], masked: tuple[str, ...]) -> Sources:
     """Open the places that must stay visible although they lie under a masked one.
 
-    It is done before the process gives up its user, who may pass folders that the inside cannot.
+    It is done before the process gives up its user, who may pass folders that the inside cannot. A masked place itself
+    stays masked, whatever put it among them (`python -m` puts the working directory on `sys.path`).
     """
     sources = {}
-    for path in _outermost(readable):
+    for path in _outermost(path for path in readable if os.path.realpath(path) not in masked):
         if any(Path(path).is_relative_to(place) for place in masked):
             with contextlib.suppress(FileNotFoundError):
                 sources[path] = os.open(path, os.O_PATH | os.O_CLOEXEC)
