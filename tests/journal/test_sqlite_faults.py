@@ -13,7 +13,7 @@ import pytest
 
 from airside.config.settings import DatabaseSettings
 from airside.core.errors import AirsideError, Code
-from airside.core.ports import Admitted
+from airside.core.ports import Admitted, Query
 from airside.journal.backend import Backend, connect
 from airside.journal.fsck import fsck
 from airside.journal.sealing import DatabaseKeyring
@@ -155,6 +155,8 @@ async def test_a_full_disk_refuses_all_and_recovers(backend: Backend, tmp_path: 
     assert (await world.budget(backend.database))["reserved_calls"] == admitted
     assert isinstance(await backend.journal.open(world.opening(world.call("after"))), Admitted)
     assert len(await world.fetch(backend.database, "calls")) == admitted + 2
+    # What the lost batches had reserved in memory is forgotten, not written with the next one.
+    assert (await world.budget(backend.database))["reserved_calls"] == admitted + 1
 
 
 async def test_what_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
@@ -181,3 +183,11 @@ async def test_reads_cannot_write(backend: Backend) -> None:
     with pytest.raises(AirsideError):
         await backend.database.read(lambda tx: tx.execute(world.SQL["add_tenant"], tenant_id="t", time_zone="UTC"))
     assert await world.fetch(backend.database, "tenants") == []
+
+
+async def test_commits_wait_for_the_disk(backend: Backend) -> None:
+    """A kill cannot show it, only a power cut: WAL with synchronous=FULL syncs the log at each commit."""
+    for pragma, expected in (("synchronous", 2), ("journal_mode", "wal")):
+        row = await backend.database.transact(lambda tx, p=pragma: tx.one(Query("test:pragma", f"PRAGMA {p}")))
+        assert row is not None
+        assert row[pragma] == expected
