@@ -38,6 +38,16 @@ def path(
     return nodes
 
 
+def configured(settings: Settings, tenant_id: str, now_us: int) -> list[Node]:
+    """Return the nodes that the settings give limits to, for the periods in which `now_us` falls."""
+    budgets = settings.budgets
+    return [
+        _node(settings, f"tenant:{tenant_id}", budgets.tenant, now_us),
+        *[_node(settings, f"unit:{name}", limits, now_us) for name, limits in budgets.business_units.items()],
+        *[_node(settings, f"workflow:{name}", limits, now_us) for name, limits in budgets.workflows.items()],
+    ]
+
+
 def run_budget(settings: Settings, agent: str) -> RunBudget:
     """Return the limits of each run of an agent: its own, else the general ones."""
     configured = settings.agents.get(agent)

@@ -13,7 +13,7 @@ from airside.core.ports import Database, Keyring, Transaction
 from airside.core.release import Release
 from airside.journal.backend import Backend
 from airside.journal.queries import load
-from airside.runs import releases
+from airside.runs import budgets, releases, submission
 from airside.runs.approvals import RunApprovals, RunSuspensions
 from airside.runs.attempts import Attempts
 from airside.runs.dispatch import Dispatcher
@@ -139,7 +139,7 @@ class RunServices:
 
     async def start(self) -> None:
         """Register this process, take up what the runs table says, and begin to work."""
-        await self.database.transact(self._add_tenant)
+        await self.database.transact(self._settle_in)
         await releases.record(self.database, self.settings.tenant, self.current)
         await self.leases.renew()
         await self.engine.start(self._execute if self.worker else None)
@@ -170,13 +170,17 @@ class RunServices:
         finally:
             self.dispatcher.returned(ticket, started=started)
 
-    async def _add_tenant(self, tx: Transaction) -> None:
+    async def _settle_in(self, tx: Transaction) -> None:
+        """Write the tenant, and the limits that the settings give its budgets now."""
         await tx.execute(
             _SQL["add_tenant"],
             tenant_id=self.settings.tenant,
             time_zone=self.settings.time_zone,
             created_us=tx.now_us,
         )
+        for node in sorted(budgets.configured(self.settings, self.settings.tenant, tx.now_us), key=lambda n: n.name):
+            limits = submission.limit_columns(node.limits)
+            await tx.execute(_SQL["set_budget_limits"], tenant_id=self.settings.tenant, node=node.name, **limits)
 
 
 def _engine(settings: Settings, fingerprints: frozenset[str]) -> Engine:

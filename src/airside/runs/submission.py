@@ -128,13 +128,12 @@ async def write(tx: Transaction, run: RunRecord, content: Sealed, nodes: list[bu
     """Write a new run with its sealed input and the budget nodes that are not there yet."""
     await tx.store(content)
     for node in nodes:
-        await tx.execute(
-            _SQL["add_budget_node"], tenant_id=run.tenant_id, node=node.name, **_limit_columns(node.limits)
-        )
+        await tx.execute(_SQL["add_budget_node"], tenant_id=run.tenant_id, node=node.name, **limit_columns(node.limits))
     await transitions.insert(tx, run)
 
 
-def _limit_columns(limits: Limits) -> dict[str, int | None]:
+def limit_columns(limits: Limits) -> dict[str, int | None]:
+    """Return limits as the columns of a budget node."""
     return {f"limit_{name}": value for name, value in msgspec.structs.asdict(limits).items()}
 
 

@@ -61,7 +61,7 @@ def _asked(run: RunRecord, facts: Facts) -> Verdict:
 def _ended(run: RunRecord, end: AttemptEnd, facts: Facts, attempts_max: int) -> Verdict:
     if end.kind is EndKind.STOPPED:
         return Verdict(RunState.QUEUED)
-    if end.kind is EndKind.CRASHED:
+    if end.kind is EndKind.CRASHED or end.code == Code.JOURNAL_UNAVAILABLE:  # airside's outage is not the agent's fault
         crashes = run.crashes + 1
         if crashes >= attempts_max:
             message = f"{end.message} (attempt {crashes} of {attempts_max})"
