@@ -56,14 +56,15 @@ async def serving(settings: Settings, roles: frozenset[Role]) -> AsyncIterator[t
     prepare_folder(settings)
     with _bound(settings) as listener:
         address = _address(settings, listener)
-        meeting = Meeting(settings.server.gateway_url or address.url, address.socket_path)
+        meeting = _meeting(settings, roles, address)
         async with Plane.open(settings, roles, meeting) as plane:
             door = FrontDoor(
                 plane.gateways,
                 management.build(plane, serve_api=Role.API in roles),
                 in_flight_max=settings.server.requests_in_flight_max,
             )
-            async with _running(door, settings, listener, address), plane.working():
+            uds = address.socket_path if Role.GATEWAY in roles and not _answers(address.socket_path) else None
+            async with _running(door, settings, listener, uds), plane.working():
                 yield plane, address
 
 
@@ -119,29 +120,47 @@ def _address(settings: Settings, listener: socket.socket) -> Address:
     return Address(f"http://{shown}:{port}", str(gateway_socket(settings)))
 
 
+def _meeting(settings: Settings, roles: frozenset[Role], address: Address) -> Meeting:
+    """Return where attempts of this process reach the gateways: here, unless the settings say elsewhere."""
+    if Role.WORKER in roles and Role.GATEWAY not in roles and not settings.server.gateway_url:
+        raise AirsideError(
+            Code.MISCONFIGURED,
+            "server.gateway_url: a worker without gateways of its own must know where they are",
+            advice="Set it to the address of `airside serve gateway`, or use `airside up`.",
+        )
+    return Meeting(settings.server.gateway_url or address.url, address.socket_path)
+
+
+def _answers(path: str) -> bool:
+    """Whether another process serves a Unix socket already; the name of a dead one may be taken over."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
 @contextlib.asynccontextmanager
-async def _running(door: App, settings: Settings, listener: socket.socket, address: Address) -> AsyncIterator[None]:
-    """Run one uvicorn server on the TCP listener and one on the Unix socket."""
-    _forget_socket(address)
+async def _running(door: App, settings: Settings, listener: socket.socket, uds: str | None) -> AsyncIterator[None]:
+    """Run one uvicorn server on the TCP listener and, for gateways, one on the Unix socket `uds`."""
     grace_s = max(1, round(settings.server.shutdown_grace_s))
-    servers = [
-        (Server(_config(door, grace_s)), [listener]),
-        (Server(_config(door, grace_s, uds=address.socket_path)), None),
-    ]
-    tasks = [asyncio.create_task(server.serve(sockets)) for server, sockets in servers]
+    servers = [Server(_config(door, grace_s))]
+    tasks = [asyncio.create_task(servers[0].serve([listener]))]
+    if uds is not None:
+        _forget_socket(uds)
+        servers.append(Server(_config(door, grace_s, uds=uds)))
+        tasks.append(asyncio.create_task(servers[1].serve()))
     try:
-        await _until_started([server for server, _ in servers], tasks)
+        await _until_started(servers, tasks)
         yield
     finally:
-        for server, _ in servers:
+        for server in servers:
             server.should_exit = True
         await asyncio.gather(*tasks, return_exceptions=True)
-        _forget_socket(address)
+        if uds is not None:
+            _forget_socket(uds)
 
 
-def _forget_socket(address: Address) -> None:
+def _forget_socket(path: str) -> None:
     """Remove the socket's name: this process's own, or one that a killed process left."""
-    Path(address.socket_path).unlink(missing_ok=True)
+    Path(path).unlink(missing_ok=True)
 
 
 async def _until_started(servers: list[Server], tasks: list["asyncio.Task[None]"]) -> None:
