@@ -1,9 +1,11 @@
 """What an exception of an agent means: a message fit for people, and airside's code if a refusal of ours caused it.
 
 Frameworks wrap what the gateways answer in exceptions of their own, which differ in all but this: somewhere in the
-chain one carries the HTTP body, and the body carries our code.
+chain one carries the HTTP body, and the body carries our code. Gateways that do not answer at all show as a client's
+transport error on a request to their address; that is an outage of airside's, told as `journal_unavailable`.
 """
 
+import os
 import sysconfig
 import traceback
 from collections.abc import Iterator, Mapping
@@ -13,6 +15,7 @@ from typing import Any, Final
 from airside.core.errors import Code
 
 MESSAGE_CHARACTERS_MAX: Final = 2_000
+GATEWAY_VARIABLE: Final = "AIRSIDE_GATEWAY_URL"
 _CHAIN_MAX: Final = 50
 _NOT_AGENTS: Final = tuple(
     {
@@ -49,7 +52,18 @@ def _code_of(error: BaseException) -> str:
     for value in (getattr(error, "code", None), *_codes_in(getattr(error, "body", None))):
         if isinstance(value, str) and value in _CODES:
             return str(value)
-    return ""
+    return Code.JOURNAL_UNAVAILABLE.value if _of_unreachable_gateway(error) else ""
+
+
+def _of_unreachable_gateway(error: BaseException) -> bool:
+    """Whether this is httpx's (or its successor's) transport error on a request to the gateways."""
+    gateway = os.environ.get(GATEWAY_VARIABLE)
+    if not gateway or not any(kind.__name__ == "TransportError" for kind in type(error).__mro__):
+        return False
+    try:
+        return str(error.request.url).startswith(gateway)  # type: ignore[attr-defined]  # a property of those clients
+    except RuntimeError:  # the client never attached a request
+        return False
 
 
 def _codes_in(body: Any) -> Iterator[Any]:

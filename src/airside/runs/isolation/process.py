@@ -20,6 +20,7 @@ from airside.runs.isolation.attempt import ForkedAttempt, receive
 from airside.runs.isolation.port import AttemptProcess, AttemptSpec
 
 ZYGOTES_MAX: Final = 32
+PRELOADS_MAX: Final = 3
 PRELOAD_TIMEOUT_S: Final = 60.0
 
 
@@ -76,14 +77,14 @@ class ProcessLauncher:
             spaces=self.spaces,
             hidden=spec.hidden_paths,
             masked=view.masked_places() if self.spaces else (),
-            readable=(*paths, *program, *interpreter, *sys.path),
+            readable=(*paths, *program, *interpreter),
         )
 
     async def _preloaded(self, spec: AttemptSpec, gateway_url: str) -> "_Zygote":
         key = msgspec.json.encode([spec.agent_name, spec.release, gateway_url, spec.agent.model_dump_json()])
         starting = self._zygotes.get(key)
         if starting is None:
-            starting = self._zygotes[key] = asyncio.create_task(_Zygote.start(key, spec, gateway_url))
+            starting = self._zygotes[key] = asyncio.create_task(_preload(key, spec, gateway_url))
         self._zygotes.move_to_end(key)
         try:
             zygote = await asyncio.shield(starting)
@@ -99,6 +100,18 @@ class ProcessLauncher:
         await zygote.close()
 
 
+async def _preload(key: bytes, spec: AttemptSpec, gateway_url: str) -> "_Zygote":
+    """Start a zygote; one that is killed from outside is no fault of the agent's, one that dies each time is."""
+    for _ in range(PRELOADS_MAX - 1):
+        with contextlib.suppress(OSError):
+            return await _Zygote.start(key, spec, gateway_url)
+    try:
+        return await _Zygote.start(key, spec, gateway_url)
+    except OSError as error:
+        problem = f"its process died {PRELOADS_MAX} times while it imported the agent: {error}"
+        raise AirsideError(Code.MISCONFIGURED, f"agent {spec.agent_name!r}: {problem}") from None
+
+
 class _Zygote:
     """The worker's end of a preloaded process."""
 
@@ -109,7 +122,10 @@ class _Zygote:
 
     @classmethod
     async def start(cls, key: bytes, spec: AttemptSpec, gateway_url: str) -> "_Zygote":
-        """Start one and wait until it has imported the agent."""
+        """Start one and wait until it has imported the agent.
+
+        Raises AirsideError `misconfigured` if that fails, OSError if the process is killed meanwhile.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         environment = confine.scrubbed(os.environ, tuple(spec.agent.env_pass))
@@ -130,12 +146,11 @@ class _Zygote:
             ours.send(wire.encode(wire.Preload(adapter=spec.agent.adapter, entry=entry, path=path)))
             async with asyncio.timeout(PRELOAD_TIMEOUT_S):
                 message = await receive(ours)
-            preloaded = wire.preloaded_decoder.decode(message) if message else wire.Preloaded("it died")
-            problem = preloaded.problem
+            if not message:
+                raise ConnectionResetError("it died while it imported the agent")
+            problem = wire.preloaded_decoder.decode(message).problem
         except TimeoutError:
             problem = f"it was not imported within {PRELOAD_TIMEOUT_S:g} s"
-        except OSError as error:
-            problem = f"its process died: {error}"
         except BaseException:
             await zygote.close()
             raise
