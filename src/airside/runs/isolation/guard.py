@@ -196,6 +196,8 @@ class _Watch:
             return
         try:
             await asyncio.gather(_carry(reader, there[1]), _carry(there[0], writer))
+        except asyncio.CancelledError:
+            return  # the attempt is over; nobody awaits this task
         finally:
             there[1].close()
             writer.close()

@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
@@ -111,7 +112,7 @@ def _build_inside(orders: Orders, news: socket.socket, agent: Callable[[str], No
         news.send(_ENTERED)
         if news.recv(_MESSAGE_BYTES) != _MAPPED:
             os._exit(1)
-        sources = view.open_sources(orders.readable, orders.masked)
+        sources = view.open_sources((*orders.readable, *filter(None, sys.path)), orders.masked)
         if privileged:
             os.setgroups([])
         os.setresgid(INSIDE_ID, INSIDE_ID, INSIDE_ID)
