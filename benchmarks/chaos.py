@@ -207,13 +207,13 @@ def count(database: str, runs: dict[str, dict[str, Any]], ledger: Path, done: Co
     effects = {(tool, run): number for tool, run, number in rows}
     tasks = {f"task-{number}": None for number in range(RUNS)}
     succeeded = {run["task"] for run in runs.values() if run["state"] == "succeeded"}
-    failed = [run for run in runs.values() if run["state"] == "failed"]
+    failed = [run for run in runs.values() if run["state"] != "succeeded"]
     fickle_twice = [key for key, number in effects.items() if number > 1 and int(key[1].split("-")[1]) % 4 == 0]
     return {
         "database": database,
         "runs": len(runs),
         "states": dict(Counter(f"{run['agent']}:{run['state']}" for run in runs.values())),
-        "failures": dict(Counter(f"{run['code']}: {run['message'][:90]}" for run in failed)),
+        "not_succeeded": dict(Counter(f"{run['agent']} {run['state']}: {run['message'][:120]}" for run in failed)),
         "re_attempted": sum(1 for run in runs.values() if run["attempt"] > 1),
         "kills": sum(done.values()),
         "spread": dict(done),

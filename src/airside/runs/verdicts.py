@@ -12,6 +12,8 @@ BACKOFF_FIRST_US = 200_000
 BACKOFF_FACTOR = 4
 BACKOFF_US_MAX = 30 * SECOND_US
 PARKED_US = 15 * SECOND_US
+NOT_THE_AGENTS_FAULT = frozenset({Code.JOURNAL_UNAVAILABLE, Code.UNAUTHENTICATED, Code.ATTEMPT_SUPERSEDED})
+"""Refusals that mean that airside was away, or frozen past its leases: the attempt counts as crashed."""
 
 
 class Facts(Struct, frozen=True):
@@ -61,7 +63,7 @@ def _asked(run: RunRecord, facts: Facts) -> Verdict:
 def _ended(run: RunRecord, end: AttemptEnd, facts: Facts, attempts_max: int) -> Verdict:
     if end.kind is EndKind.STOPPED:
         return Verdict(RunState.QUEUED)
-    if end.kind is EndKind.CRASHED or end.code == Code.JOURNAL_UNAVAILABLE:  # airside's outage is not the agent's fault
+    if end.kind is EndKind.CRASHED or end.code in NOT_THE_AGENTS_FAULT:
         crashes = run.crashes + 1
         if crashes >= attempts_max:
             message = f"{end.message} (attempt {crashes} of {attempts_max})"
