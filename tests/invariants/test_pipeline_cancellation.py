@@ -123,7 +123,7 @@ async def test_no_answer_leaves_without_its_record(plane: InMemoryPlane, monkeyp
     await settled(plane, run)
 
 
-@pytest.mark.parametrize("operation", ["claim", "open", "refuse"])
+@pytest.mark.parametrize("operation", ["claimable", "open", "refuse"])
 async def test_a_journal_that_cannot_be_written_lets_nothing_leave(
     plane: InMemoryPlane, operation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +139,7 @@ async def test_a_journal_that_cannot_be_written_lets_nothing_leave(
     await settled(plane, run)
 
 
-@pytest.mark.parametrize("point", ["resolve", "check", "claim", "decide", "open"])
+@pytest.mark.parametrize("point", ["resolve", "check", "claimable", "decide", "open"])
 async def test_a_step_that_breaks_lets_nothing_leave(
     plane: InMemoryPlane, point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

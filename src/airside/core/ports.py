@@ -101,6 +101,10 @@ class Database(Protocol):
         """Run `body` on a consistent snapshot, off the writing path. It must not write."""
         ...
 
+    async def look_up(self, body: Body[T]) -> T:
+        """Run `body`, a single look by a key or into a tiny table, as directly as the database allows; no writing."""
+        ...
+
     async def close(self) -> None:
         """Finish what is under way and release the database."""
         ...
@@ -184,6 +188,10 @@ class Journal(Protocol):
     executor_id: str
     """The name of this process in intents; alive while its lease in `executors` is renewed."""
 
+    async def claimable(self, identity: Identity, request_hash: bytes) -> bool:
+        """Whether `claim` would find something: a look that costs little, because mostly there is nothing."""
+        ...
+
     async def claim(self, identity: Identity, request_hash: bytes) -> Recorded | None:
         """Claim the lowest occurrence of a request that this attempt has not consumed, or return None.
 
@@ -246,8 +254,8 @@ class SubjectKey(Protocol):
         """Return the content id: a keyed hash (32 bytes), equal for equal plaintexts of the same subject only."""
         ...
 
-    def seal(self, plaintext: bytes) -> Sealed:
-        """Compress and encrypt."""
+    def seal(self, plaintext: bytes, content_id: bytes = b"") -> Sealed:
+        """Compress and encrypt. `content_id` is what `name` gives, if the caller knows it already."""
         ...
 
     def open(self, content_id: bytes, blob: bytes) -> bytes:

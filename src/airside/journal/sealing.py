@@ -72,9 +72,9 @@ class SubjectSealer:
         digest.update(plaintext)
         return digest.digest()
 
-    def seal(self, plaintext: bytes) -> Sealed:
+    def seal(self, plaintext: bytes, content_id: bytes = b"") -> Sealed:
         """Compress and encrypt."""
-        content_id = self.name(plaintext)
+        content_id = content_id or self.name(plaintext)
         nonce = os.urandom(NONCE_BYTES)
         secret = self._cipher.encrypt(nonce, _zstd.compressor.compress(plaintext), self._bound_to + content_id)
         return Sealed(self._tenant_id, self._subject, content_id, FORMAT + nonce + secret)

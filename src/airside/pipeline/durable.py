@@ -2,26 +2,26 @@
 
 from collections.abc import Iterable
 
-ENTRIES_MAX = 100_000
+ENTRIES_MAX = 30_000
+"""About 4 MB of ids; a conversation of a thousand messages, thirty at once."""
 
 
 class DurableContents:
-    """A bounded set of content ids, least recently used first out. An id that fell out is merely stored again."""
+    """A bounded set of content ids in two generations, the older of which is dropped when the younger is full.
+
+    What was used lately is in the younger one. An id that was dropped is merely stored again.
+    """
 
     def __init__(self, entries_max: int = ENTRIES_MAX) -> None:
-        self._ids: dict[bytes, None] = {}
-        self._entries_max = entries_max
+        self._young: set[bytes] = set()
+        self._old: set[bytes] = set()
+        self._young_max = max(1, entries_max // 2)
 
     def __contains__(self, content_id: bytes) -> bool:
-        if content_id not in self._ids:
-            return False
-        self._ids[content_id] = self._ids.pop(content_id)
-        return True
+        return content_id in self._young or content_id in self._old
 
     def add(self, content_ids: Iterable[bytes]) -> None:
-        """Remember contents, once the transaction that stores them has committed."""
-        for content_id in content_ids:
-            self._ids.pop(content_id, None)
-            self._ids[content_id] = None
-        while len(self._ids) > self._entries_max:
-            del self._ids[next(iter(self._ids))]
+        """Remember contents, once the transaction that stores them has committed; those known are used again."""
+        self._young.update(content_ids)
+        if len(self._young) > self._young_max:
+            self._old, self._young = self._young, set()

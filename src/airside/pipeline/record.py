@@ -52,7 +52,8 @@ class Record:
         self._budget_wait_s = budget_wait_s
         self._settle = Settle(journal, keyring, afterwork)
         self._durable = DurableContents()
-        self._settled = asyncio.Event()
+        self._settlements = 0
+        self._settled: asyncio.Event | None = None  # made by the first that waits for one
 
     async def __call__(self, call: Call, forward: Forward) -> Outcome:
         """Make the call once its intent is durable; return what came of it once that is durable too.
@@ -86,8 +87,10 @@ class Record:
         try:
             return await settlement
         finally:
-            self._settled.set()
-            self._settled = asyncio.Event()
+            self._settlements += 1
+            if self._settled is not None:
+                self._settled.set()
+                self._settled = None
 
     async def _failed(self, call: Call, error: AirsideError) -> None:
         state = await self._settle.failure(call, error)
@@ -102,7 +105,7 @@ class Record:
         give_up_s = self._clock.monotonic_s() + min(self._budget_wait_s, call.timeout_s)
         while True:
             self._identities.check(call.who, call.kind, call.name)
-            changed = self._settled
+            settlements = self._settlements
             try:
                 admission = await self._journal.open(opening)
             except CancelledError:
@@ -119,7 +122,9 @@ class Record:
                 case Blocked():
                     if self._clock.monotonic_s() >= give_up_s:
                         raise held_by_others(call, admission, min(self._budget_wait_s, call.timeout_s))
-                    await self._first_of(changed.wait, lambda: self._clock.sleep(POLL_S))
+                    if settlements == self._settlements:
+                        self._settled = self._settled or asyncio.Event()
+                        await self._first_of(self._settled.wait, lambda: self._clock.sleep(POLL_S))
 
     def _opening(self, call: Call, key: SubjectKey) -> Opening:
         fresh = dict(zip(call.part_ids, call.parts, strict=True))
@@ -128,7 +133,7 @@ class Record:
             call=call,
             executor_id=executor,
             intent=events.intent(call, executor, call.part_ids),
-            contents=[key.seal(part) for part_id, part in fresh.items() if part_id not in self._durable],
+            contents=[key.seal(part, part_id) for part_id, part in fresh.items() if part_id not in self._durable],
         )
 
     async def _unopened(self, call: Call) -> None:

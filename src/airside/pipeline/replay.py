@@ -74,7 +74,9 @@ class Replay:
             raise
 
     async def _claimed(self, call: Call) -> Recorded | None:
-        """Claim a record; if the client vanishes meanwhile, the claim is given back."""
+        """Claim a record if there is one; if the client vanishes meanwhile, the claim is given back."""
+        if not await self._journal.claimable(call.who, call.request_hash):
+            return None
         claim = self._afterwork.start(self._journal.claim(call.who, call.request_hash))
         try:
             return await asyncio.shield(claim)

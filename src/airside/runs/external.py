@@ -111,7 +111,7 @@ class External:
             row = await tx.one(_RUNS["get"], tenant_id=tenant_id, run_id=run_id)
             return of_row(row) if row else None
 
-        return await self._database.read(body)
+        return await self._database.look_up(body)
 
     async def _open(self, task: Submission, run_id: str, token_hash: bytes) -> RunRecord:
         bare = token_hash == digest(f"{task.tenant_id}/{run_id}")

@@ -62,7 +62,7 @@ class Keys:
         async def body(tx: Transaction) -> Mapping[str, Any] | None:
             return await tx.one(_SQL["by_secret"], secret_hash=name)
 
-        row = await self._database.read(body)
+        row = await self._database.look_up(body)
         if row is None or row["revoked_us"] is not None:
             self._cache.pop(name, None)
             raise AirsideError(Code.UNAUTHENTICATED, "this API key is unknown or revoked")

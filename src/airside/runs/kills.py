@@ -82,7 +82,7 @@ class Kills:
         changes = -1
         while changes != self._changes:  # a kill set meanwhile may be missing in what was read
             changes, asked_s = self._changes, self._clock.monotonic_s()
-            found = await self._database.read(_in_force)
+            found = await self._database.look_up(_in_force)
         self._in_force, self._read_s = found, asked_s
 
     def check(self, identity: Identity, kind: CallKind, name: str) -> None:

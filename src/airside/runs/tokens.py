@@ -139,7 +139,7 @@ class TokenIdentities:
         async def body(tx: Transaction) -> tuple[Row | None, int]:
             return await tx.one(_SQL["by_token"], token_hash=name), tx.now_us
 
-        row, now_us = await self._database.read(body)
+        row, now_us = await self._database.look_up(body)
         if row is None:
             raise AirsideError(Code.UNAUTHENTICATED, "this run token is unknown")
         found = standing(row, self._tools.get(row["agent"], ()))

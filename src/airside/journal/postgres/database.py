@@ -71,6 +71,14 @@ class PostgresDatabase:
 
         return await self.patiently(once)
 
+    async def look_up(self, body: Body[T]) -> T:
+        """Run `body`, a single look, on a connection of its own without a transaction around it."""
+
+        async def once(connection: Any) -> T:
+            return await body(PostgresTransaction(connection, await connection.fetchval(SQL["now"].sql)))
+
+        return await self.patiently(once)
+
     async def close(self) -> None:
         """Write what the journal has waiting, wait for transactions under way and close every connection."""
         await self._writer.close()

@@ -26,11 +26,14 @@ class PostgresJournal:
         self._writer = writer
         self._loose: set[asyncio.Task[Any]] = set()
 
+    async def claimable(self, identity: Identity, request_hash: bytes) -> bool:
+        """See core.ports.Journal.claimable."""
+        parameters = _of_run(identity) | {"request_hash": request_hash, "attempt": identity.attempt}
+        return bool(await self._value("claimable", parameters))
+
     async def claim(self, identity: Identity, request_hash: bytes) -> Recorded | None:
         """See core.ports.Journal.claim."""
         parameters = _of_run(identity) | {"request_hash": request_hash, "attempt": identity.attempt}
-        if not await self._value("claimable", parameters):
-            return None
         taken = ""
 
         async def body(tx: Transaction) -> Recorded | None:

@@ -26,14 +26,11 @@ class Balances:
         self._connection = connection
         self._known: dict[tuple[str, str], Balance] = {}
         self._dirty: set[tuple[str, str]] = set()
-        self._data_version = -1
 
-    def refresh(self) -> None:
-        """Forget everything if another connection has committed since; call at the start of every transaction."""
-        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        if version != self._data_version or len(self._known) > NODES_MAX:
+    def trim(self) -> None:
+        """Forget everything if it has become too much; call at the start of a transaction."""
+        if len(self._known) > NODES_MAX:
             self.forget()
-            self._data_version = version
 
     def path(self, tenant_id: str, nodes: tuple[str, ...]) -> list[tuple[str, Balance]]:
         """Return the balances of a path. Raises AirsideError `internal` if a node does not exist (fail closed)."""

@@ -17,6 +17,7 @@ from airside.core.money import NanoUsd
 from airside.core.ports import Admission, Admitted, Closing, Entry, Opening, Recorded, Refused, Sealed
 from airside.core.run import Identity
 from airside.journal import queries
+from airside.journal.sqlite.standings import Held
 from airside.journal.sqlite.transaction import prepared
 from airside.journal.sqlite.writer import Batch
 
@@ -49,26 +50,57 @@ def run(connection: sqlite3.Connection, name: str, parameters: dict[str, Any]) -
 
 def open_call(batch: Batch, opening: Opening) -> Admission:
     """Fence, check the approval, reserve, and write the intent. See core.ports.Journal.open."""
-    call, who, connection = opening.call, opening.call.who, batch.connection
+    call, who = opening.call, opening.call.who
+    most = call.need.output_tokens
+    if call.need.nanousd(most) > AMOUNT_MAX or call.need.tokens(most) > AMOUNT_MAX:
+        raise AirsideError(Code.LIMIT_EXCEEDED, f"the call may need more than {AMOUNT_MAX} nano-dollars or tokens")
+    admission: Admission | None = None
+    if (
+        call.try_number == 1
+        and not call.approval_id
+        and batch.standings.is_live(who.tenant_id, who.run_id, who.attempt)
+    ):
+        admission = _open_first(batch, opening)
+    return admission or _open_known(batch, opening)
+
+
+def _open_first(batch: Batch, opening: Opening) -> Admission | None:
+    """Open what is most probably the first call of its kind, asking nothing; None if the database knows better."""
+    call, who = opening.call, opening.call.who
+    path = batch.balances.path(who.tenant_id, who.budget_path)
+    before = _noted(path)
+    verdict = budget.admit(path, call.need, call.kind)
+    if not isinstance(verdict, Granted):
+        return verdict
+    try:
+        _write_open(batch, opening, verdict, 0)
+    except sqlite3.IntegrityError:  # the call's id, or its request, has a row already
+        _restore(before)
+        return None
+    except Exception:
+        _restore(before)
+        raise
+    return Admitted(verdict, 0, batch.now_us)
+
+
+def _open_known(batch: Batch, opening: Opening) -> Admission:
+    """Open a call after asking for all that is known of its run, attempt, approval, and earlier tries."""
+    call, who = opening.call, opening.call.who
     key = {"tenant_id": who.tenant_id, "run_id": who.run_id, "call_id": call.call_id}
     asked = key | {"request_hash": call.request_hash, "attempt": who.attempt}
-    row = run(connection, "standing", asked).fetchone()
+    row = run(batch.connection, "standing", asked).fetchone()
     if row is None:
         return Refused(Code.ATTEMPT_SUPERSEDED, "the run of this call does not exist")
     standing = Standing(*row)
     refused = _fence(standing, who.attempt, idempotent=call.idempotent) or _approval_gone(batch, call, key)
     if refused:
         return refused
-    if (
-        call.need.nanousd(call.need.output_tokens) > AMOUNT_MAX
-        or call.need.tokens(call.need.output_tokens) > AMOUNT_MAX
-    ):
-        raise AirsideError(Code.LIMIT_EXCEEDED, f"the call may need more than {AMOUNT_MAX} nano-dollars or tokens")
+    batch.standings.passed(who.tenant_id, who.run_id, who.attempt)
     resent = standing.state == "open"
     nodes = _nodes(standing.budget_path) if resent else ()
     earlier = batch.balances.path(who.tenant_id, nodes)
     path = batch.balances.path(who.tenant_id, who.budget_path)
-    before = [(balance, msgspec.structs.astuple(balance)) for _, balance in (*earlier, *path)]
+    before = _noted([*earlier, *path])
     # What the dead executor of a call that is sent again has used is unknown: its whole reservation is spent.
     lost = Granted(NanoUsd(standing.reserved_nanousd or 0), standing.reserved_tokens or 0, 0)
     budget.settle(earlier, lost, lost.nanousd, lost.tokens, model_answered=False)
@@ -79,41 +111,63 @@ def open_call(batch: Batch, opening: Opening) -> Admission:
     known = standing.state is not None
     last = -1 if standing.occurrence_last is None else standing.occurrence_last
     occurrence = standing.occurrence if known else last + 1
-    values = _columns(call, batch.now_us) | {
-        "state": "open",
-        "occurrence": occurrence,
-        "executor_id": opening.executor_id,
-        "reserved_nanousd": verdict.nanousd,
-        "reserved_tokens": verdict.tokens,
-        "output_tokens_granted": verdict.output_tokens,
-        "settled_nanousd": lost.nanousd if resent else 0,
-        "settled_tokens": lost.tokens if resent else 0,
-    }
     try:
-        run(connection, "reopen_call" if known else "add_call", key | values)
+        _write_open(batch, opening, verdict, occurrence, known=known, lost=lost if resent else None)
     except Exception:
         _restore(before)
         raise
-    batch.balances.changed(who.tenant_id, (*nodes, *who.budget_path))
+    batch.balances.changed(who.tenant_id, nodes)
     if call.approval_id:
-        run(connection, "consume_approval", key | {"approval_id": call.approval_id})
+        run(batch.connection, "consume_approval", key | {"approval_id": call.approval_id})
+    return Admitted(verdict, occurrence, batch.now_us)
+
+
+def _write_open(
+    batch: Batch,
+    opening: Opening,
+    granted: Granted,
+    occurrence: int,
+    *,
+    known: bool = False,
+    lost: Granted | None = None,
+) -> None:
+    """Write the row of an open call with its reservation, its intent, and what it sends; all or, raising, nothing."""
+    call, who = opening.call, opening.call.who
+    values = _columns(call, batch.now_us) | {
+        "tenant_id": who.tenant_id,
+        "run_id": who.run_id,
+        "call_id": call.call_id,
+        "state": "open",
+        "occurrence": occurrence,
+        "executor_id": opening.executor_id,
+        "reserved_nanousd": granted.nanousd,
+        "reserved_tokens": granted.tokens,
+        "output_tokens_granted": granted.output_tokens,
+        "settled_nanousd": lost.nanousd if lost else 0,
+        "settled_tokens": lost.tokens if lost else 0,
+    }
+    run(batch.connection, "reopen_call" if known else "add_call", values)
+    held = Held(call.kind.value, granted.nanousd, granted.tokens, granted.output_tokens, who.budget_path)
+    batch.standings.opened(who.tenant_id, who.run_id, call.call_id, held)
+    batch.balances.changed(who.tenant_id, who.budget_path)
     batch.append(opening.intent)
     for content in opening.contents:
         batch.store(content)
-    return Admitted(verdict, occurrence, batch.now_us)
 
 
 def close_call(batch: Batch, closing: Closing) -> int:
     """Settle and write the outcome of an open call. See core.ports.Journal.close."""
     call, who = closing.call, closing.call.who
     key = {"tenant_id": who.tenant_id, "run_id": who.run_id, "call_id": call.call_id}
-    row = run(batch.connection, "reservation", key).fetchone()
-    if row is None or row[0] != "open":
-        return (row and row[6]) or batch.now_us
-    _, kind, nanousd, tokens, output_tokens, path, _ = row
-    reserved = Granted(NanoUsd(nanousd), tokens, output_tokens)
-    cost = _bounded(nanousd if closing.cost is None else closing.cost)
-    used = _bounded(tokens if closing.tokens is None else closing.tokens)
+    held = batch.standings.take(who.tenant_id, who.run_id, call.call_id)
+    if held is None:
+        row = run(batch.connection, "reservation", key).fetchone()
+        if row is None or row[0] != "open":
+            return (row and row[6]) or batch.now_us
+        held = Held(row[1], row[2], row[3], row[4], _nodes(row[5]))
+    reserved = Granted(NanoUsd(held.nanousd), held.tokens, held.output_tokens)
+    cost = _bounded(held.nanousd if closing.cost is None else closing.cost)
+    used = _bounded(held.tokens if closing.tokens is None else closing.tokens)
     values = {
         "state": closing.state.value,
         "cost": cost,
@@ -126,12 +180,11 @@ def close_call(batch: Batch, closing: Closing) -> int:
         "delivered": int(closing.delivered),
         "now_us": batch.now_us,
     }
-    nodes = _nodes(path)
-    balances = batch.balances.path(who.tenant_id, nodes)
+    balances = batch.balances.path(who.tenant_id, held.nodes)
     run(batch.connection, "close_call", key | values)
-    answered = kind == "model" and closing.state is CallState.OK
+    answered = held.kind == "model" and closing.state is CallState.OK
     budget.settle(balances, reserved, NanoUsd(cost), used, model_answered=answered)
-    batch.balances.changed(who.tenant_id, nodes)
+    batch.balances.changed(who.tenant_id, held.nodes)
     batch.append(closing.event)
     if closing.outcome:
         batch.store(closing.outcome)
@@ -242,6 +295,10 @@ def _columns(call: Call, now_us: int) -> dict[str, Any]:
         "now_us": now_us,
         "closed_us": None,
     }
+
+
+def _noted(path: list[tuple[str, Balance]]) -> list[tuple[Balance, tuple[Any, ...]]]:
+    return [(balance, msgspec.structs.astuple(balance)) for _, balance in path]
 
 
 def _restore(before: list[tuple[Balance, tuple[Any, ...]]]) -> None:

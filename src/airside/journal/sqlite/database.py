@@ -47,6 +47,10 @@ class SqliteDatabase:
             return self._read_in(self._connection, body)
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read_in_thread, body)
 
+    async def look_up(self, body: Body[T]) -> T:
+        """Run `body`, a single look, on the loop: its statement is faster than the way to a thread and back."""
+        return await self.glance(partial(_run, body=body))
+
     async def glance(self, look: Callable[[sqlite3.Connection], T]) -> T:
         """Answer one small indexed question on the loop, without a thread's detour. Sees what is committed.
 
@@ -90,9 +94,13 @@ class SqliteDatabase:
     @staticmethod
     def _read_in(connection: sqlite3.Connection, body: Body[T]) -> T:
         try:
-            return drive(body(SqliteTransaction(connection, time.time_ns() // 1_000)))
+            return _run(connection, body)
         except sqlite3.Error as error:
             raise failures.translated(error) from error
+
+
+def _run(connection: sqlite3.Connection, body: Body[T]) -> T:
+    return drive(body(SqliteTransaction(connection, time.time_ns() // 1_000)))
 
 
 def _in_savepoint(body: Body[T], batch: Batch) -> T:
@@ -107,6 +115,7 @@ def _in_savepoint(body: Body[T], batch: Batch) -> T:
             batch.connection.execute("RELEASE body")
         raise
     finally:
+        batch.standings.forget()
         if tx.touched_budgets:
             batch.balances.forget()
     batch.connection.execute("RELEASE body")

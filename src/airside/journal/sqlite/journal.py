@@ -23,16 +23,19 @@ class SqliteJournal:
         self.executor_id = executor_id
         self._database = database
 
-    async def claim(self, identity: Identity, request_hash: bytes) -> Recorded | None:
-        """Claim the lowest occurrence that this attempt has not consumed; writes only if there is one."""
+    async def claimable(self, identity: Identity, request_hash: bytes) -> bool:
+        """Look whether there is anything to claim."""
         wanted = {
             "tenant_id": identity.tenant_id,
             "run_id": identity.run_id,
             "attempt": identity.attempt,
             "request_hash": request_hash,
         }
-        if not await self._database.glance(lambda reader: calls.run(reader, "claimable", wanted).fetchone()):
-            return None
+        found = await self._database.glance(lambda reader: calls.run(reader, "claimable", wanted).fetchone())
+        return found is not None
+
+    async def claim(self, identity: Identity, request_hash: bytes) -> Recorded | None:
+        """Claim the lowest occurrence that this attempt has not consumed."""
         return await self._write(partial(calls.claim_call, identity=identity, request_hash=request_hash))
 
     async def open(self, opening: Opening) -> Admission:

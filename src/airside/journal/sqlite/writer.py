@@ -20,6 +20,7 @@ from airside.journal.sqlite import connection as connections
 from airside.journal.sqlite import failures
 from airside.journal.sqlite.balances import Balances
 from airside.journal.sqlite.commits import CommitThread
+from airside.journal.sqlite.standings import Standings
 from airside.journal.sqlite.transaction import ADD_CONTENT, ADD_ENTRY, content_row, entry_row
 
 T = TypeVar("T")
@@ -30,9 +31,10 @@ WAITING_MAX = 50_000
 class Batch:
     """One transaction under way, and what its operations have in common."""
 
-    def __init__(self, connection: sqlite3.Connection, balances: Balances) -> None:
+    def __init__(self, connection: sqlite3.Connection, balances: Balances, standings: Standings) -> None:
         self.connection = connection
         self.balances = balances
+        self.standings = standings
         self.now_us = time.time_ns() // 1_000
         self._entries: list[tuple[object, ...]] = []
         self._contents: list[tuple[object, ...]] = []
@@ -66,6 +68,8 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection, *, busy_timeout_s: float, in_memory: bool) -> None:
         self._connection = connection
         self._balances = Balances(connection)
+        self._standings = Standings()
+        self._data_version = -1
         self._busy_timeout_s = busy_timeout_s
         self._thread = None if in_memory else CommitThread()
         self._waiting: deque[Waiting] = deque()
@@ -125,8 +129,8 @@ class Writer:
     def _apply(self, waiting: list[Waiting]) -> None:
         before = self._connection.total_changes
         try:
-            self._balances.refresh()
-            batch = Batch(self._connection, self._balances)
+            self._remember_only_own()
+            batch = Batch(self._connection, self._balances, self._standings)
             results = [(future, *_attempt(operation, batch)) for operation, future in waiting]
             batch.flush()
         except (sqlite3.Error, OverflowError) as error:
@@ -136,6 +140,18 @@ class Writer:
             self._finish(waiting, results, _commit_error(self._connection))
         else:
             self._thread.run(partial(self._connection.execute, "COMMIT"), partial(self._finish, waiting, results))
+
+    def _remember_only_own(self) -> None:
+        """Forget what is remembered if another connection has committed since the last transaction."""
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        if version != self._data_version:
+            self._forget()
+            self._data_version = version
+        self._balances.trim()
+
+    def _forget(self) -> None:
+        self._balances.forget()
+        self._standings.forget()
 
     def _finish(self, waiting: list[Waiting], results: list[Result], error: BaseException | None) -> None:
         if error:
@@ -151,8 +167,8 @@ class Writer:
         self._next()
 
     def _abort(self, waiting: list[Waiting], error: BaseException) -> None:
-        """Undo the batch and tell every operation; the cached balances hold what never happened, so they go."""
-        self._balances.forget()
+        """Undo the batch and tell every operation; what is remembered holds what never happened, so it goes."""
+        self._forget()
         if self._connection.in_transaction:
             try:
                 self._connection.execute("ROLLBACK")
