@@ -30,6 +30,7 @@ check: $(STAMP) ## lint, types, layers and house limits, in seconds
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/house_limits.py
+	@$(BIN)/python scripts/unused.py
 	@$(BIN)/interrogate --quiet src/airside
 
 format: $(STAMP) ## format the code

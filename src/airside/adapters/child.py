@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 from msgspec import Struct
@@ -14,8 +14,6 @@ from airside.core import canonical
 from airside.core.errors import AirsideError, Code
 from airside.runs.isolation.failure import describe
 from airside.runs.isolation.wire import Orders, Report, encode
-
-DRAIN_S: Final = 5.0
 
 
 class Agent(Struct, frozen=True):

@@ -4,21 +4,10 @@ A call is charged to every node on its path (tenant ▸ business unit ▸ workfl
 here for all journals, so that SQLite, Postgres and the tests share one arithmetic.
 """
 
-from enum import StrEnum
-
 from msgspec import Struct
 
 from airside.core.call import CallKind, Need
 from airside.core.money import ZERO, NanoUsd
-
-
-class Period(StrEnum):
-    """How long a node counts before it starts anew, in the tenant's time zone."""
-
-    NONE = "none"
-    HOUR = "hour"
-    DAY = "day"
-    MONTH = "month"
 
 
 class Limits(Struct, frozen=True):

@@ -58,10 +58,6 @@ class Dispatcher:
         self._news = asyncio.Event()
         signals.listen(self._heard)
 
-    def wake(self) -> None:
-        """Look at the queue soon."""
-        self._news.set()
-
     def returned(self, ticket: Ticket, *, started: bool) -> None:
         """Note that the engine is done with a ticket: if its run is still queued, it may be submitted again.
 

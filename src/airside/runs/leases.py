@@ -18,8 +18,6 @@ _SQL = load("airside.runs", "attempts.sql")
 AttemptKey = tuple[str, str, int]
 """Tenant, run and number of an attempt."""
 
-FORGET_US = 86_400 * SECOND_US
-
 
 class Leases:
     """Keeps the rows of one executor and of its attempts alive."""

@@ -24,6 +24,9 @@ from airside.runs.signals import Signals
 _SQL = load("airside.runs", "attempts.sql")
 _RUNS = load("airside.runs", "runs.sql")
 
+FORGET_US = 86_400 * SECOND_US
+"""How long the row of a dead executor is kept, for whoever looks into what happened."""
+
 
 class Sweeper:
     """Looks for what is overdue and sets it right."""
@@ -138,4 +141,4 @@ class Sweeper:
 
 async def _forget(tx: Transaction) -> None:
     await tx.execute(_RUNS["forget_idempotency_keys"], now_us=tx.now_us)
-    await tx.execute(_SQL["forget_executors"], before_us=tx.now_us - 86_400 * SECOND_US)
+    await tx.execute(_SQL["forget_executors"], before_us=tx.now_us - FORGET_US)

@@ -33,7 +33,6 @@ from airside.gateways.tools.answer import edit_note, error_value, unpack
 from airside.gateways.tools.catalogue import ToolCatalogue
 from airside.gateways.tools.gateway import ToolGateway
 
-RPC_PARSE_ERROR: Final = -32700
 RPC_INVALID_REQUEST: Final = -32600
 RPC_REFUSED: Final = -32000
 
