@@ -96,6 +96,7 @@ def test_runs_are_listed_followed_and_cancelled(airside: Airside) -> None:
     listed = airside("runs", "list", "--state", "running", "--agent", "sleeper", "--json").json["items"]
     assert run_id in [run["id"] for run in listed]
     assert run_id in airside("runs", "list").out
+    assert airside("runs", "move", run_id).code == Exit.REFUSED
     assert airside("runs", "cancel", run_id).code == 0
     told = airside("runs", "events", run_id, "--json")
     assert [json.loads(line)["state"] for line in told.out.splitlines()] == ["queued", "running", "cancelled"]

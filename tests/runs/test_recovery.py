@@ -242,10 +242,10 @@ async def test_a_release_that_nobody_has_is_parked_until_it_is_moved(plane: Hous
     parked = await plane.until(run, RunState.PARKED)
     assert parked.code == "release_unavailable"
     with pytest.raises(AirsideError) as error:
-        await plane.services.runs.move_to(TENANT, run.run_id, "rel_unknown", "ann")
+        await plane.services.runs.move_to(TENANT, run.run_id, "ann", "rel_unknown")
     assert error.value.code is Code.RELEASE_UNAVAILABLE
     plane.agents["shop"] = answer
-    moved = await plane.services.runs.move_to(TENANT, run.run_id, current, "ann")
+    moved = await plane.services.runs.move_to(TENANT, run.run_id, "ann")
     assert moved.release == current
     await plane.until(run, RunState.SUCCEEDED)
 

@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from airside.core.ports import Query, Transaction
 from tests.server.conftest import Served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -170,6 +171,24 @@ async def test_a_small_payment_passes_and_a_large_one_waits_and_is_edited(served
     assert run["state"] == "succeeded", run
     result = (await served.admin.get(f"/api/v1/runs/{large}/result")).json()["result"]
     assert "25" in json.dumps(result)
+
+
+async def test_a_run_whose_release_is_gone_is_moved_to_the_present_one(served: Served) -> None:
+    run_id = await served.submit("payer", {"to": "bob", "amount_usd": 50})
+    current = (await served.until(run_id, "waiting_approval"))["release"]
+    refused = await served.admin.post(f"/api/v1/runs/{run_id}/move", json={})
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+
+    async def lose(tx: Transaction) -> int:
+        columns = "state = 'parked', release = 'rel_gone', ready_us = 4000000000000000"
+        return await tx.execute(Query("test:lose", f"UPDATE runs SET {columns} WHERE run_id = :id"), id=run_id)
+
+    assert await served.plane.database.transact(lose) == 1
+    unknown = await served.admin.post(f"/api/v1/runs/{run_id}/move", json={"release": "rel_never"})
+    assert (unknown.status_code, unknown.json()["code"]) == (503, "release_unavailable")
+    moved = await served.admin.post(f"/api/v1/runs/{run_id}/move", json={})
+    assert (moved.status_code, moved.json()["release"]) == (200, current)
+    await served.until(run_id, "waiting_approval")
 
 
 async def test_a_denied_payment_tells_the_agent(served: Served) -> None:

@@ -1,4 +1,4 @@
-"""`airside runs`: look at runs, follow them, cancel them, say what became of a held call."""
+"""`airside runs`: look at runs, follow, cancel and move them, say what became of a held call."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -71,6 +71,19 @@ def cancel(context: typer.Context, run: RunId, json_: Json = False) -> None:
     """Cancel a run; one that is executing ends within seconds."""
     with session_of(context).client() as client:
         found = client.post(f"/api/v1/runs/{run}/cancel")
+    show_json(found) if json_ else show_fields(found, RUN_FIELDS)
+
+
+@app.command()
+def move(
+    context: typer.Context,
+    run: RunId,
+    to: Annotated[str, typer.Option(metavar="RELEASE", help="by default the release that new runs get")] = "",
+    json_: Json = False,
+) -> None:
+    """Bind a queued or parked run to another release of its agent."""
+    with session_of(context).client() as client:
+        found = client.post(f"/api/v1/runs/{run}/move", {"release": to})
     show_json(found) if json_ else show_fields(found, RUN_FIELDS)
 
 

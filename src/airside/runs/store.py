@@ -1,7 +1,6 @@
 """Runs, as the management API and the CLI use them: submit, look, follow, cancel, move to another release."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import msgspec
@@ -219,19 +218,21 @@ class Runs:
         self._signals.tell(run)
         return run
 
-    async def move_to(self, tenant_id: str, run_id: str, fingerprint: str, by: str) -> RunRecord:
-        """Bind a run that waits to another release of its agent and queue it again.
+    async def move_to(self, tenant_id: str, run_id: str, by: str, fingerprint: str = "") -> RunRecord:
+        """Bind a run that waits to another release of its agent, or to the one that new runs get, and queue it again.
 
-        Raises `conflict` unless it is queued, parked or held by nothing but its release; `release_unavailable` for an
-        unknown release.
+        Raises `conflict` unless it is queued or parked, `release_unavailable` for a release that its agent never had.
         """
 
         async def body(tx: Transaction) -> RunRecord:
             run = await transitions.lock(tx, tenant_id, run_id)
             if run.state not in {RunState.QUEUED, RunState.PARKED}:
                 raise AirsideError(Code.CONFLICT, f"only a queued or parked run can be moved; this one is {run.state}")
-            await releases.require(tx, run, fingerprint)
-            return await transitions.move(tx, run, RunState.QUEUED, by=by, release=fingerprint, ready_us=tx.now_us)
+            if not fingerprint and run.agent not in self._current:
+                raise AirsideError(Code.UNKNOWN_AGENT, f"the agent {run.agent} is no longer configured")
+            release = fingerprint or self._current[run.agent].fingerprint
+            await releases.require(tx, run, release)
+            return await transitions.move(tx, run, RunState.QUEUED, by=by, release=release, ready_us=tx.now_us)
 
         run = await self._database.transact(body)
         self._signals.tell(run)
@@ -245,9 +246,3 @@ def _place(cursor: str) -> tuple[int, str]:
     if not instant.isdecimal() or len(instant) > 18 or not run_id or len(run_id) > 64:
         raise AirsideError(Code.INVALID_REQUEST, "this cursor was not made by airside; start without one")
     return int(instant), run_id
-
-
-def labels_of(run: RunRecord) -> dict[str, str]:
-    """Return a run's labels."""
-    labels: dict[str, str] = json.loads(run.labels)
-    return labels

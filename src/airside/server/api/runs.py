@@ -34,6 +34,12 @@ class NewRun(Body):
     webhook_url: str = Field(default="", max_length=2_000, description="told when the run ends")
 
 
+class Move(Body):
+    """Where a waiting run goes on."""
+
+    release: str = Field(default="", max_length=100, description="`rel_` and 32 digits; empty: the one new runs get")
+
+
 class Resolution(Body):
     """What a person found out about a held run, who has looked at the other system."""
 
@@ -112,6 +118,12 @@ async def calls(
 async def cancel(run_id: RunId, principal: Operator, plane: PlaneOf) -> dict[str, Any]:
     """Cancel a run; one that is executing ends within seconds."""
     return (await plane.services.runs.cancel(principal.tenant_id, run_id, principal.key_id)).public()
+
+
+@router.post("/{run_id}/move")
+async def move(run_id: RunId, to: Move, principal: Operator, plane: PlaneOf) -> dict[str, Any]:
+    """Bind a queued or parked run to another release of its agent; it begins anew, and replays what it recorded."""
+    return (await plane.services.runs.move_to(principal.tenant_id, run_id, principal.key_id, to.release)).public()
 
 
 @router.get("/{run_id}/held")
