@@ -57,7 +57,10 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     """One server for a module of tests."""
     folder = tmp_path_factory.mktemp("airside")
     (folder / "policy.yaml").write_text(POLICY)
-    agents = {name: {"entry": f"agents:{name}", "path": [str(HERE)], "model": "any"} for name in ("hello", "sleeper")}
+    agents = {
+        name: {"entry": f"agents:{name}", "path": [str(HERE)], "model": "any"}
+        for name in ("hello", "sleeper", "intruder")
+    }
     agents["payer"] = {"entry": "agents:payer", "path": [str(HERE)], "tools": ["pay"]}
     settings = load(
         None,

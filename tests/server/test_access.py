@@ -8,7 +8,6 @@ from fastapi.routing import APIRoute
 
 from airside.core.ids import new_secret
 from airside.core.run import Role
-from airside.runs.submission import Submission
 from airside.server import management
 from airside.server.api import health
 from airside.server.auth import allows, bearer
@@ -71,14 +70,11 @@ async def test_every_role_that_suffices_gets_through(served: Served) -> None:
 
 
 async def test_a_run_token_of_a_live_run_reaches_nothing(served: Served) -> None:
-    """The token of `airside run`-like programs is valid at the gateways, and still forbidden here."""
-    task = Submission(tenant_id="default", agent="program", input=b"null")
-    run, token = await served.plane.services.external.open(task)
-    headers = {"authorization": f"Bearer {token}"}
-    models = await served.clients["none"].get("/v1/models", headers=headers)
-    assert models.status_code == 200
-    answer = await served.clients["none"].get(f"/api/v1/runs/{run.run_id}", headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    run_id = await served.submit("intruder", "hello")
+    assert (await served.until(run_id, "succeeded", "failed"))["state"] == "succeeded"
+    result = (await served.admin.get(f"/api/v1/runs/{run_id}/result")).json()["result"]
+    assert result["model"], "the token is valid at the gateways"
+    assert result["refused"] == ["forbidden"] * 2
 
 
 async def test_management_keys_do_not_open_the_gateways(served: Served) -> None:

@@ -1,14 +1,13 @@
 """A run as its row in the database, and what outsiders may see of it."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from airside.core.ports import Row
-from airside.core.run import TERMINAL, RunState
+from airside.core.run import TERMINAL, Identity, RunState
 
 
 class RunRecord(Struct, frozen=True, kw_only=True):
@@ -54,6 +53,21 @@ class RunRecord(Struct, frozen=True, kw_only=True):
         """Whether the run has ended for good."""
         return self.state in TERMINAL
 
+    def identity(self, deadline_us: int, tools: tuple[str, ...]) -> Identity:
+        """Return the identity under which the run's present attempt calls the gateways."""
+        return Identity(
+            tenant_id=self.tenant_id,
+            run_id=self.run_id,
+            attempt=self.attempt,
+            agent=self.agent,
+            release=self.release,
+            subject=self.subject,
+            budget_path=tuple(json.loads(self.budget_path)),
+            supervised=bool(self.supervised),
+            deadline_us=deadline_us,
+            tools=tools,
+        )
+
     def public(self) -> dict[str, Any]:
         """Return what the management API shows: plain JSON values, no content."""
         return {
@@ -78,9 +92,4 @@ class RunRecord(Struct, frozen=True, kw_only=True):
 
 def of_row(row: Row) -> RunRecord:
     """Return the run of a database row."""
-    return msgspec.convert(plain(row), RunRecord)
-
-
-def plain(row: Row) -> Mapping[str, Any]:
-    """Return a driver's row as a plain dict."""
-    return dict(row)
+    return msgspec.convert(dict(row), RunRecord)

@@ -98,7 +98,7 @@ class RunServices:
         executes = launcher_for is not None
         kills = Kills(database, clock, signals)
         keys = Keys(database, clock)
-        external = External(database, keyring, settings, clock, journal.executor_id, signals)
+        external = External(database, keyring, settings, clock, signals)
         runs = Runs(database, keyring, settings, current, kills, signals)
         attempts = Attempts(database, settings, fingerprints, journal.executor_id, kills, signals)
         orphans = Orphans(database, journal, signals)
