@@ -1,7 +1,8 @@
 """Retries, as requirement E1 says: transient failures only, three tries in all, 2**n + U(0, 1) seconds apart."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -52,9 +53,9 @@ class _Watched:
         self._sink = sink
         self.delivered = False
 
-    async def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes) -> Coroutine[Any, Any, None]:
         self.delivered = True
-        await self._sink.write(chunk)
+        return self._sink.write(chunk)
 
 
 def _given_up(call: Call, error: TransientError, tries: int, *, maybe_sent: bool) -> AirsideError:

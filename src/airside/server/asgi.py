@@ -71,10 +71,10 @@ async def _guarded(app: App, scope: Scope, receive: Receive, send: Send) -> None
     """Run an app; whatever it raises becomes an answer, or, once the answer has begun, the end of the connection."""
     started = False
 
-    async def watched(message: MutableMapping[str, Any]) -> None:
+    def watched(message: MutableMapping[str, Any]) -> Awaitable[None]:
         nonlocal started
         started = started or message["type"] == "http.response.start"
-        await send(message)
+        return send(message)
 
     try:
         await app(scope, receive, watched)

@@ -111,8 +111,24 @@ class Assembler:
         if event == b"[DONE]":
             self._done = True
             return []
-        if not event:
+        choice = self._choice(event) if event else None
+        if choice is None:
             return []
+        delta = choice.get("delta")
+        if not self._plain_text(delta, choice):
+            self._merge(delta or {}, choice)
+            if self._withholding:
+                return []
+            if not self._spoke(delta or {}, choice):
+                self._silent += [b"data: ", event, b"\n\n"]
+                return []
+        if not self._silent:
+            return [b"data: ", event, b"\n\n"]
+        frames, self._silent = [*self._silent, b"data: ", event, b"\n\n"], []
+        return frames
+
+    def _choice(self, event: bytes) -> dict[str, Any] | None:
+        """Return the choice of a chunk, if it has one, and keep what else it says; raises BrokenStream."""
         try:
             chunk = _decode(event)
         except msgspec.MsgspecError:
@@ -124,20 +140,24 @@ class Assembler:
             if item is not None:
                 self._head[name] = item
         if not choices:
-            return []
+            return None
         choice = choices[0] if isinstance(choices, list) else None
-        delta = choice.get("delta") if isinstance(choice, dict) else None
-        if not isinstance(choice, dict) or not isinstance(delta, dict | None):
+        if not isinstance(choice, dict) or not isinstance(choice.get("delta"), dict | None):
             raise BrokenStream("a chunk of the stream has no readable choice")
-        self._merge(delta or {}, choice)
-        if self._withholding:
-            return []
-        frames = [*self._silent, b"data: ", event, b"\n\n"]
-        if not self._spoke(delta or {}, choice):
-            self._silent = frames
-            return []
-        self._silent = []
-        return frames
+        return choice
+
+    def _plain_text(self, delta: dict[str, Any] | None, choice: dict[str, Any]) -> bool:
+        """Merge and note a chunk as nearly all are, some more text and nothing else; False if it is another."""
+        if delta is None or len(delta) != 1 or self._withholding:
+            return False
+        text = delta.get("content")
+        if type(text) is not str or not text or choice.get("logprobs") or choice.get("finish_reason"):
+            return False
+        self._text.setdefault("content", []).append(text)
+        delivered = self._delivered
+        delivered.chars["content"] = delivered.chars.get("content", 0) + len(text)
+        delivered.role = True
+        return True
 
     def _merge(self, delta: dict[str, Any], choice: dict[str, Any]) -> None:
         for name, item in delta.items():

@@ -4,6 +4,7 @@ aiohttp is set up to do no more than needed: no cookies, no decompression (none 
 they come from the socket. Its errors become the two that callers tell apart: never reached, or failed on the way.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
@@ -76,7 +77,7 @@ class AiohttpUpstream:
             raise TimedOut("no answer within the time allowed") from None
         except (aiohttp.ClientError, ConnectionError, ValueError) as error:
             raise Interrupted(_say(error)) from None
-        return _AiohttpAnswer(response)
+        return _AiohttpAnswer(response, timeout.sock_read)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -94,9 +95,14 @@ class AiohttpUpstream:
 
 
 class _AiohttpAnswer:
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, silence_s_max: float | None) -> None:
         self._response = response
         self.status = response.status
+        self._silence: _Silence | None = None
+        connection = response.connection
+        if silence_s_max is not None and connection is not None and connection.protocol is not None:
+            connection.protocol.read_timeout = None  # it would make a timer for every piece
+            self._silence = _Silence(response.content, silence_s_max)
 
     def header(self, name: str) -> str:
         return self._response.headers.get(name, "")
@@ -111,8 +117,16 @@ class _AiohttpAnswer:
         return b"".join(pieces) if len(pieces) != 1 else pieces[0]
 
     async def chunks(self) -> AsyncIterator[bytes]:
+        content, silence = self._response.content, self._silence
         try:
-            async for piece in self._response.content.iter_any():
+            while True:
+                if silence is not None:
+                    silence.begin()
+                piece = await content.readany()
+                if silence is not None:
+                    silence.end()
+                if not piece:
+                    return
                 yield piece
         except TimeoutError:
             raise TimedOut("silent, or not done, for too long") from None
@@ -120,10 +134,42 @@ class _AiohttpAnswer:
             raise Interrupted(_say(error)) from None
 
     def close(self) -> None:
+        if self._silence is not None:
+            self._silence.stop()
         if self._response.content.is_eof():
             self._response.release()
         else:
             self._response.close()
+
+
+class _Silence:
+    """Ends a wait for the next piece that has lasted too long, with one timer for the whole body.
+
+    Only waiting counts: while our own client is slow to take what there is, the provider is not to blame.
+    """
+
+    def __init__(self, content: aiohttp.StreamReader, seconds_max: float) -> None:
+        self._content = content
+        self._seconds_max = seconds_max
+        self._loop = asyncio.get_running_loop()
+        self._since_s: float | None = None
+        self._timer = self._loop.call_later(seconds_max, self._look)
+
+    def begin(self) -> None:
+        self._since_s = self._loop.time()
+
+    def end(self) -> None:
+        self._since_s = None
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        waited_s = 0.0 if self._since_s is None else self._loop.time() - self._since_s
+        if waited_s >= self._seconds_max:
+            self._content.set_exception(aiohttp.SocketTimeoutError())
+        else:
+            self._timer = self._loop.call_later(self._seconds_max - waited_s, self._look)
 
 
 def _say(error: BaseException) -> str:
