@@ -1,4 +1,4 @@
-"""Runs, attempts and who is asking: the nouns of DESIGN §2 that live longer than one call."""
+"""Runs, attempts and who is asking: the nouns that live longer than one call."""
 
 from enum import StrEnum
 
