@@ -29,13 +29,25 @@ SHUTDOWN_S = 10.0  # by then every attempt has been stopped
 SCHEMA_LOCK = 4_051_966_020  # any number that no other user of the database takes
 
 
+async def _autocommit(connection: psycopg.AsyncConnection) -> None:
+    """Let each statement stand alone: BEGIN and COMMIT would be round trips. As a keyword it clashes in LISTEN."""
+    await connection.set_autocommit(True)
+
+
 class ProcrastinateEngine:
     """Executes tickets in this process, at most `slots` at the same time, and submits them to all processes."""
 
     def __init__(self, url: str, slots: int, releases: frozenset[str]) -> None:
         self._slots = slots
         self._queues = sorted(releases)
-        self._app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=4))
+        self._app = procrastinate.App(
+            connector=procrastinate.PsycopgConnector(
+                conninfo=url,
+                min_size=1,
+                max_size=4,
+                configure=_autocommit,
+            )
+        )
         self._execute: Execute | None = None
         self._worker: asyncio.Task[None] | None = None
         self._app.task(name=TASK)(self._perform)
@@ -48,18 +60,30 @@ class ProcrastinateEngine:
         if execute and self._queues:
             self._worker = asyncio.create_task(self._work())
 
-    async def submit(self, ticket: Ticket) -> None:
-        """Enqueue a ticket for whichever worker is free first."""
-        job = self._app.configure_task(
+    async def submit(self, *tickets: Ticket) -> None:
+        """Enqueue tickets for whichever worker is free first: all in one statement, unless some wait already."""
+        if not tickets:
+            return
+        with _reaching():
+            try:
+                await self._app.job_manager.batch_defer_jobs_async([self._job(ticket) for ticket in tickets])
+            except exceptions.AlreadyEnqueued:
+                for ticket in tickets if len(tickets) > 1 else ():
+                    await self.submit(ticket)
+
+    def _job(self, ticket: Ticket) -> procrastinate.jobs.Job:
+        return self._app.configure_task(
             TASK,
             queue=ticket.release,
             priority=-ticket.priority,
             queueing_lock=_lock_name(ticket.tenant_id, ticket.run_id),
-        )
-        with contextlib.suppress(exceptions.AlreadyEnqueued), _reaching():
-            await job.defer_async(
-                tenant_id=ticket.tenant_id, run_id=ticket.run_id, release=ticket.release, priority=ticket.priority
-            )
+            task_kwargs={
+                "tenant_id": ticket.tenant_id,
+                "run_id": ticket.run_id,
+                "release": ticket.release,
+                "priority": ticket.priority,
+            },
+        ).job
 
     async def cancel(self, tenant_id: str, run_id: str) -> None:
         """Drop a ticket that no worker has fetched yet."""
@@ -126,8 +150,6 @@ def _reaching() -> Iterator[None]:
     """Turn the drivers' failures into the one that callers know to wait out."""
     try:
         yield
-    except exceptions.AlreadyEnqueued:
-        raise
     except (exceptions.ProcrastinateException, psycopg.Error, psycopg_pool.PoolTimeout) as error:
         raise AirsideError(Code.JOURNAL_UNAVAILABLE, f"the queue cannot be reached: {type(error).__name__}") from error
 
