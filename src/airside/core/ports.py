@@ -270,6 +270,14 @@ class Keyring(Protocol):
         """Return the key of a subject; raises AirsideError `not_found` once it was destroyed."""
         ...
 
+    def fresh(self, tenant_id: str, subject: str) -> tuple[SubjectKey, Body[None]]:
+        """Return a key for a subject that nobody else can know yet, and what writes it in the caller's transaction."""
+        ...
+
+    def keep(self, tenant_id: str, subject: str, key: SubjectKey) -> None:
+        """Remember a fresh key, once the transaction that wrote it is committed."""
+        ...
+
 
 class Identities(Protocol):
     """Who is behind a bearer token, and whether they may still make calls."""

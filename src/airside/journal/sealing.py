@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from airside.core.errors import AirsideError, Code
-from airside.core.ports import Database, Sealed, Transaction
+from airside.core.ports import Body, Database, Sealed, SubjectKey, Transaction
 from airside.journal import queries
 
 KEY_BYTES = 32
@@ -101,9 +101,9 @@ class DatabaseKeyring:
         self._database = database
         self._wrapping = AESGCM(_derived(master_key, b"wrap"))
         self._subjects_max = subjects_max
-        self._known: OrderedDict[tuple[str, str], SubjectSealer] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], SubjectKey] = OrderedDict()
 
-    async def subject(self, tenant_id: str, subject: str) -> SubjectSealer:
+    async def subject(self, tenant_id: str, subject: str) -> SubjectKey:
         """Return the key of a subject, made at first use.
 
         Raises AirsideError `not_found` if it was destroyed, `misconfigured` if the master key is not the one it was
@@ -117,10 +117,27 @@ class DatabaseKeyring:
         if not wrapped:
             raise AirsideError(Code.NOT_FOUND, "the key of this subject was destroyed: its content is erased")
         sealer = SubjectSealer(tenant_id, subject, self._unwrap(tenant_id, subject, wrapped))
-        self._known[tenant_id, subject] = sealer
+        self.keep(tenant_id, subject, sealer)
+        return sealer
+
+    def fresh(self, tenant_id: str, subject: str) -> tuple[SubjectKey, Body[None]]:
+        """Return a key for a subject that nobody else can know yet, and what writes it in the caller's transaction.
+
+        A run that stands for itself is such a subject until its row is there: one commit serves both.
+        """
+        data_key = os.urandom(KEY_BYTES)
+        wrapped = self._wrap(tenant_id, subject, data_key)
+
+        async def add(tx: Transaction) -> None:
+            await tx.execute(_SQL["add"], tenant_id=tenant_id, subject=subject, wrapped=wrapped, created_us=tx.now_us)
+
+        return SubjectSealer(tenant_id, subject, data_key), add
+
+    def keep(self, tenant_id: str, subject: str, key: SubjectKey) -> None:
+        """Remember a key, whose row must be committed."""
+        self._known[tenant_id, subject] = key
         while len(self._known) > self._subjects_max:
             self._known.popitem(last=False)
-        return sealer
 
     def forget(self, tenant_id: str, subject: str) -> None:
         """Drop a key from memory, after it was destroyed."""
@@ -129,9 +146,7 @@ class DatabaseKeyring:
     async def _wrapped(self, tenant_id: str, subject: str) -> bytes:
         row = await self._database.read(lambda tx: tx.one(_SQL["wrapped"], tenant_id=tenant_id, subject=subject))
         if row is None:
-            nonce = os.urandom(NONCE_BYTES)
-            secret = self._wrapping.encrypt(nonce, os.urandom(KEY_BYTES), _bound_to(tenant_id, subject))
-            wrapped = FORMAT + nonce + secret
+            wrapped = self._wrap(tenant_id, subject, os.urandom(KEY_BYTES))
 
             async def add(tx: Transaction) -> bytes:
                 # Another process may have been faster; then its key is the subject's.
@@ -144,6 +159,10 @@ class DatabaseKeyring:
 
             return await self._database.transact(add)
         return bytes(row["wrapped"])
+
+    def _wrap(self, tenant_id: str, subject: str, data_key: bytes) -> bytes:
+        nonce = os.urandom(NONCE_BYTES)
+        return FORMAT + nonce + self._wrapping.encrypt(nonce, data_key, _bound_to(tenant_id, subject))
 
     def _unwrap(self, tenant_id: str, subject: str, wrapped: bytes) -> bytes:
         try:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from airside.config.settings import Settings
 from airside.core.clock import SECOND_US
@@ -91,7 +91,6 @@ class Attempts:
         token = new_secret("rt")
 
         async def body(tx: Transaction) -> Started | RunRecord | None:
-            await tx.one(_RUNS["lock_tenant"], tenant_id=tenant_id)
             run = await transitions.lock(tx, tenant_id, run_id)
             if run.state is not RunState.QUEUED or run.ready_us > tx.now_us or run.release not in self._releases:
                 return None
@@ -101,6 +100,8 @@ class Attempts:
                 return await transitions.move(
                     tx, run, RunState.CANCELLED, code=killed.code.value, message=killed.message
                 )
+            # Last, because all starts of the tenant go one at a time from here to the commit.
+            await tx.one(_RUNS["lock_tenant"], tenant_id=tenant_id)
             if not await self._room(tx, run):
                 return None
             return await self._begin(tx, run, token)
@@ -118,8 +119,14 @@ class Attempts:
         return not tenant_full and running.get(run.agent, 0) < agent.runs_max
 
     async def _begin(self, tx: Transaction, run: RunRecord, token: str) -> Started:
+        attempt = structs.replace(run, attempt=run.attempt + 1)
         begun = await transitions.move(
-            tx, run, RunState.RUNNING, attempt=run.attempt + 1, started_us=run.started_us or tx.now_us
+            tx,
+            run,
+            RunState.RUNNING,
+            attempt=attempt.attempt,
+            started_us=run.started_us or tx.now_us,
+            also=[_entry(events.ATTEMPT_STARTED, attempt, worker=self._executor_id)],
         )
         await tx.execute(
             _KEYS["add_attempt"],
@@ -131,7 +138,6 @@ class Attempts:
             lease_until_us=tx.now_us + int(self._settings.runs.lease_expire_s * SECOND_US),
             now_us=tx.now_us,
         )
-        await tx.append(_entry(events.ATTEMPT_STARTED, begun, worker=self._executor_id))
         return Started(begun, token, tx.now_us)
 
     async def end(
@@ -172,7 +178,6 @@ class Attempts:
         kept = result if verdict.state in {RunState.SUCCEEDED, RunState.PARTIAL} else None
         if kept:
             await tx.store(kept)
-        await tx.append(_entry(events.ATTEMPT_ENDED, run, end=end.kind.value, code=end.code))
         return await transitions.move(
             tx,
             run,
@@ -183,6 +188,7 @@ class Attempts:
             ready_us=tx.now_us + verdict.ready_us,
             running_us=run.running_us + await _ran_us(tx, run),
             result=kept.content_id if kept else None,
+            also=[_entry(events.ATTEMPT_ENDED, run, end=end.kind.value, code=end.code)],
         )
 
     async def stop(self, run: RunRecord, state: RunState, code: Code, message: str) -> RunRecord | None:

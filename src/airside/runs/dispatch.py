@@ -27,6 +27,7 @@ _log = structlog.get_logger(__name__)
 
 RESUBMIT_S = 5.0
 IDLE_S = 1.0
+FRONT_MAX = 400  # runs of an agent that are offered to the workers at a time: more than can start until the next look
 TIMER_SLACK_S = 0.002
 
 
@@ -90,13 +91,13 @@ class Dispatcher:
         now_s = self._clock.monotonic_s()
         self._submitted = {key: at for key, at in self._submitted.items() if now_s - at < RESUBMIT_S}
         fresh = [ticket for ticket in tickets if ticket.key not in self._submitted]
-        for ticket in fresh:
-            self._submitted[ticket.key] = now_s
-            try:
-                await self._engine.submit(ticket)
-            except AirsideError:
+        self._submitted |= dict.fromkeys([ticket.key for ticket in fresh], now_s)
+        try:
+            await self._engine.submit(*fresh)
+        except AirsideError:
+            for ticket in fresh:
                 self._submitted.pop(ticket.key, None)
-                raise
+            raise
         return len(fresh)
 
     async def _admitted(self, tx: Transaction) -> list[Ticket]:
@@ -104,11 +105,14 @@ class Dispatcher:
         agents = dumps(sorted(self._agent_max))
         for tenant in await tx.fetch(_SQL["tenants"]):
             tenant_id = tenant["tenant_id"]
+            queued = await tx.fetch(_SQL["queued_agents"], tenant_id=tenant_id, agents=agents, now_us=tx.now_us)
+            if not queued:
+                continue
             rows = await tx.fetch(_SQL["count_running"], tenant_id=tenant_id, agents=agents)
             running = {row["agent"]: row["n"] for row in rows}
             fronts = {}
-            for agent, agent_max in self._agent_max.items():
-                room = agent_max - running.get(agent, 0)
+            for agent in [row["agent"] for row in queued]:
+                room = min(FRONT_MAX, self._agent_max[agent] - running.get(agent, 0))
                 if room > 0:
                     fronts[agent] = await tx.fetch(
                         _SQL["front"], tenant_id=tenant_id, agent=agent, now_us=tx.now_us, n=room

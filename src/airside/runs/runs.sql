@@ -79,6 +79,16 @@ SELECT tenant_id FROM tenants WHERE tenant_id = :tenant_id FOR NO KEY UPDATE
 INSERT INTO tenants (tenant_id, time_zone, created_us) VALUES (:tenant_id, :time_zone, :created_us)
 ON CONFLICT (tenant_id) DO NOTHING
 
+-- name: queued_agents
+-- Which agents have a run that may start; most have none, and their queues need no look.
+SELECT a.value AS agent FROM json_each(:agents) a WHERE EXISTS (
+    SELECT 1 FROM runs r
+    WHERE r.state = 'queued' AND r.tenant_id = :tenant_id AND r.agent = a.value AND r.ready_us <= :now_us)
+-- name: queued_agents (postgres)
+SELECT a.value AS agent FROM jsonb_array_elements_text(CAST(:agents AS jsonb)) AS a (value) WHERE EXISTS (
+    SELECT 1 FROM runs r
+    WHERE r.state = 'queued' AND r.tenant_id = :tenant_id AND r.agent = a.value AND r.ready_us <= :now_us)
+
 -- name: front
 -- The front of one agent's queue: the lower priority number first, then who has waited longest.
 SELECT tenant_id, run_id, agent, release, priority, ready_us FROM runs

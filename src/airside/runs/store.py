@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from airside.config.settings import Settings
 from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_id
-from airside.core.ports import Database, Keyring, Transaction
+from airside.core.ports import Body, Database, Keyring, SubjectKey, Transaction
 from airside.core.release import Release
 from airside.core.run import RunState
 from airside.journal.queries import load
@@ -72,7 +72,8 @@ class Runs:
         """
         submission.check(task, self._settings)
         run_id = new_id("run")
-        key = await self._keyring.subject(task.tenant_id, task.subject(run_id))
+        subject = task.subject(run_id)
+        key, add_key = await self._key(task.tenant_id, subject, is_new=subject == run_id)
         sealed = key.seal(task.input)
         release = self._current[task.agent].fingerprint
 
@@ -84,13 +85,22 @@ class Runs:
             run = submission.fresh(task, self._settings, run_id=run_id, release=release, now_us=tx.now_us)
             run = structs.replace(run, input=sealed.content_id)
             nodes = budgets.path(self._settings, task.tenant_id, run_id, task.labels, tx.now_us, task.agent)
+            if add_key:
+                await add_key(tx)
             await submission.write(tx, run, sealed, nodes)
             return run
 
         run = await self._database.transact(body)
         if run.run_id == run_id:
+            self._keyring.keep(task.tenant_id, subject, key)
             self._signals.tell(run)
         return run
+
+    async def _key(self, tenant_id: str, subject: str, *, is_new: bool) -> tuple[SubjectKey, Body[None] | None]:
+        """Return a subject's key, and how to write it if the subject begins to exist with its run."""
+        if is_new:
+            return self._keyring.fresh(tenant_id, subject)
+        return await self._keyring.subject(tenant_id, subject), None
 
     async def _room(self, tx: Transaction, tenant_id: str) -> None:
         """Raise `rate_limited` when the queue is full. The count is at most 250 ms old, plus what was added here."""
@@ -107,7 +117,7 @@ class Runs:
 
     async def get(self, tenant_id: str, run_id: str) -> RunRecord:
         """Return a run; raises `not_found`."""
-        return await self._database.read(lambda tx: transitions.look(tx, tenant_id, run_id))
+        return await self._database.look_up(lambda tx: transitions.look(tx, tenant_id, run_id))
 
     async def page(
         self, tenant_id: str, *, cursor: str = "", limit: int = 50, state: str = "", agent: str = ""
@@ -191,7 +201,7 @@ class Runs:
                 raise AirsideError(Code.NOT_FOUND, "this content was erased")
             return bytes(row["sealed"])
 
-        blob = await self._database.read(body)
+        blob = await self._database.look_up(body)
         key = await self._keyring.subject(run.tenant_id, run.subject)
         return key.open(bytes(content_id), blob)
 

@@ -1,6 +1,7 @@
 """The one way a run moves from state to state: under its lock, numbered, journaled, and told to its webhook."""
 
 import json
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import structs
@@ -56,12 +57,13 @@ async def move(
     code: str = "",
     message: str = "",
     by: str = "",
+    also: Sequence[Entry] = (),
     **changes: object,
 ) -> RunRecord:
     """Move a locked run to `state` and return it as it then stands; `changes` are further fields of the row.
 
     Leaving `running` ends the attempt. A terminal state ends pending approvals and puts a webhook into the outbox.
-    `by` names the person, if one did it.
+    `by` names the person, if one did it; `also` are entries that are written before that of the transition.
     """
     assert not run.terminal, f"run {run.run_id} is {run.state} and stays so"
     ended_us = tx.now_us if state in TERMINAL else None
@@ -84,7 +86,7 @@ async def move(
             now_us=tx.now_us,
             end_reason=state.value,
         )
-    await tx.append(state_entry(moved, run.state, by))
+    await tx.append(*also, state_entry(moved, run.state, by))
     if moved.terminal:
         await _close_books(tx, moved)
     return moved

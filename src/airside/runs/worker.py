@@ -116,7 +116,7 @@ class Worker:
             return [of_row(row) for row in await tx.fetch(_SQL["stopping"], worker_id=self._parts.executor_id)]
 
         if self._live:
-            for run in await self._parts.database.read(body):
+            for run in await self._parts.database.look_up(body):
                 self._heard(run)
 
     async def close(self) -> None:
@@ -241,4 +241,5 @@ class Worker:
             open_files_max=settings.open_files_max,
             result_bytes_max=settings.result_bytes_max,
             hidden_paths=place.hidden_paths,
+            release=run.release,
         )

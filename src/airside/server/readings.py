@@ -26,7 +26,7 @@ class Readings:
         async def body(tx: Transaction) -> Sequence[Row]:
             return await tx.fetch(_SQL["nodes"], tenant_id=run.tenant_id, nodes=run.budget_path)
 
-        found = {row["node"]: node(row) for row in await self._database.read(body)}
+        found = {row["node"]: node(row) for row in await self._database.look_up(body)}
         return [found[name] for name in names if name in found]
 
     async def above_runs(self, tenant_id: str, after: str, rows_max: int) -> tuple[list[dict[str, Any]], str]:

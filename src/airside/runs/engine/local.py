@@ -27,12 +27,12 @@ class LocalEngine:
         self._execute = execute
         self._fill()
 
-    async def submit(self, ticket: Ticket) -> None:
-        """Queue a ticket by priority, then first come first served."""
-        if ticket.key in self._waiting:
-            return
-        self._waiting.add(ticket.key)
-        heapq.heappush(self._heap, (ticket.priority, next(self._order), ticket))
+    async def submit(self, *tickets: Ticket) -> None:
+        """Queue tickets by priority, then first come first served."""
+        for ticket in tickets:
+            if ticket.key not in self._waiting:
+                self._waiting.add(ticket.key)
+                heapq.heappush(self._heap, (ticket.priority, next(self._order), ticket))
         self._fill()
 
     async def cancel(self, tenant_id: str, run_id: str) -> None:

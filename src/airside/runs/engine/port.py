@@ -33,8 +33,8 @@ class Engine(Protocol):
         """Begin. Without `execute` this process only submits, and others execute."""
         ...
 
-    async def submit(self, ticket: Ticket) -> None:
-        """Take a ticket; submitting a run that waits here already changes nothing."""
+    async def submit(self, *tickets: Ticket) -> None:
+        """Take tickets; submitting a run that waits here already changes nothing."""
         ...
 
     async def cancel(self, tenant_id: str, run_id: str) -> None:

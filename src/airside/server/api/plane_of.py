@@ -7,13 +7,15 @@ from fastapi import Depends, Path, Request
 from airside.plane import Plane
 from airside.server.readings import Readings
 
+# Coroutines, because FastAPI gives every ordinary function a thread.
 
-def _plane(request: Request) -> Plane:
+
+async def _plane(request: Request) -> Plane:
     plane: Plane = request.app.state.plane
     return plane
 
 
-def _readings(request: Request) -> Readings:
+async def _readings(request: Request) -> Readings:
     readings: Readings = request.app.state.readings
     return readings
 
