@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from airside.cli.exits import Exit
 from tests.cli.conftest import Installation, command, environment
 
@@ -29,11 +31,30 @@ def test_an_error_is_one_line_with_advice(installation: Installation) -> None:
 
 def test_no_installation_is_said_plainly(tmp_path: Path) -> None:
     told = command(tmp_path, "runs", "list")
-    assert (told.code, told.out) == (Exit.NOT_ALLOWED, "")
-    assert "no API key" in told.err
+    assert (told.code, told.out) == (Exit.UNREACHABLE, "")
+    assert "airside up" in told.err
+    told = command(tmp_path, "runs", "list", "--json", AIRSIDE_URL="http://127.0.0.1:9")
+    assert (told.code, told.json["error"]["code"]) == (Exit.NOT_ALLOWED, "unauthenticated")
     told = command(tmp_path, "fsck")
     assert told.code == Exit.MISCONFIGURED
     assert not (tmp_path / ".airside").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["frobnicate"], "No such command 'frobnicate'. See `airside --help`."),
+        (["runs", "list", "--state", "lost"], "'lost' is not one of"),
+        (["submit"], "Missing argument 'AGENT'"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
+    told = command(tmp_path, *arguments, "--json")
+    assert told.code == Exit.USAGE
+    assert said in told.err
+    assert told.err.startswith("error [invalid_request]: ")
+    assert len(told.err.splitlines()) == 1
+    assert told.json["error"]["code"] == "invalid_request"
 
 
 def test_a_bad_configuration_is_named(tmp_path: Path) -> None:

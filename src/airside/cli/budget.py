@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from airside.cli.group import group
-from airside.cli.output import Json, show_json, show_table
+from airside.cli.output import Json, dollars, show_json, show_table
 from airside.cli.session import session_of
 
 app = group("Read budgets: of a run, or of the tenant, its business units and workflows.")
@@ -32,7 +32,10 @@ def _row(node: dict[str, Any]) -> dict[str, str]:
     row = {"node": str(node["node"])}
     for unit in UNITS:
         amounts = node[unit]
-        reserved = f" (+{amounts['reserved']} reserved)" if float(amounts["reserved"]) else ""
-        limit = "no limit" if amounts["limit"] is None else amounts["limit"]
-        row[unit] = f"{amounts['spent']}{reserved} of {limit}"
+        spent, held, limit = (
+            "" if amount is None else dollars(amount) if unit == "usd" else str(amount)
+            for amount in (amounts["spent"], amounts["reserved"], amounts["limit"])
+        )
+        reserved = f" (+{held} reserved)" if float(held) else ""
+        row[unit] = f"{spent}{reserved} of {limit or 'no limit'}"
     return row

@@ -9,6 +9,7 @@ from airside.cli.exits import Exit
 from airside.cli.group import group
 from airside.cli.output import Json, progress, say, show_json, show_table
 from airside.cli.session import session_of
+from airside.config.installation import database_url, master_key_file
 from airside.config.settings import Settings
 from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_id
@@ -16,7 +17,6 @@ from airside.journal.backend import connect
 from airside.journal.fsck import Finding, Progress
 from airside.journal.fsck import fsck as check
 from airside.journal.sealing import DatabaseKeyring, load_master_key
-from airside.plane import database_url
 
 app = group()
 
@@ -39,7 +39,7 @@ def fsck(context: typer.Context, json_: Json = False) -> None:
 
 async def _check(settings: Settings, tell: Progress) -> list[Finding]:
     url = database_url(settings)
-    key_file = settings.master_key_file or settings.data_dir / "master.key"
+    key_file = master_key_file(settings)
     if not key_file.exists():
         raise AirsideError(
             Code.MISCONFIGURED,

@@ -15,7 +15,7 @@ app = group("Make, list and revoke API keys; needs an admin key.")
 @app.command()
 def create(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="whose it is or what for")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="whose it is or what for")],
     role: Annotated[Role, typer.Option(help="what it may do")] = Role.VIEWER,
     json_: Json = False,
 ) -> None:

@@ -16,9 +16,15 @@ app = group()
 def kill(
     context: typer.Context,
     scope: Annotated[
-        Scope | None, typer.Argument(help="what kind of thing; without it, the kills in force are listed")
+        Scope | None,
+        typer.Argument(
+            metavar="[SCOPE]",
+            help="run, agent, tool, tenant or all; without it, the kills in force are listed",
+        ),
     ] = None,
-    name: Annotated[str, typer.Argument(help="of the run, agent or tool; none for tenant and all")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="of the run, agent or tool; none for tenant and all")
+    ] = "",
     reason: Annotated[str, typer.Option(help="shown to whoever meets the kill")] = "",
     lift: Annotated[bool, typer.Option("--lift", help="lift the kill; needs an admin key")] = False,
     json_: Json = False,

@@ -7,12 +7,15 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 from typer.main import get_command
 
 from airside.cli.exits import Exit, of_code
 from airside.cli.output import say, show_error
 from airside.cli.session import URL_VARIABLE, start
-from airside.core.errors import AirsideError
+from airside.core.errors import AirsideError, Code
+
+NAME = "airside"
 
 
 class Place(NamedTuple):
@@ -61,7 +64,7 @@ class Commands(TyperGroup):
 
 
 app = typer.Typer(
-    name="airside",
+    name=NAME,
     cls=Commands,
     help="Take an AI agent to production: every model call and every tool call passes one gateway and one journal.",
     no_args_is_help=True,
@@ -87,10 +90,14 @@ def root(
 
 def main() -> None:
     """Run the command line. A failure is one line with advice and a documented exit code, never a traceback."""
+    in_json = "--json" in sys.argv[1:]
     try:
-        app()
+        sys.exit(get_command(app)(prog_name=NAME, standalone_mode=False))
+    except TyperException as error:
+        _show_misuse(error, in_json=in_json)
+        sys.exit(Exit.USAGE)
     except AirsideError as error:
-        show_error(error)
+        show_error(error, in_json=in_json)
         sys.exit(of_code(error.code))
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
@@ -102,5 +109,17 @@ def main() -> None:
         while place is not None and place.tb_next is not None:
             place = place.tb_next
         where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
-        say(f"error [internal]: airside itself failed: {type(error).__name__} at {where}. Please report this.")
+        fault = f"airside itself failed: {type(error).__name__} at {where}"
+        show_error(AirsideError(Code.INTERNAL, fault, advice="Please report this."), in_json=in_json)
         sys.exit(Exit.INTERNAL)
+
+
+def _show_misuse(error: Any, *, in_json: bool) -> None:
+    """Say what is wrong with the command line and where its help is; a group without a command shows that help."""
+    message = error.format_message().strip()
+    if "\n" in message:
+        say(message)
+        return
+    path = error.ctx.command_path if getattr(error, "ctx", None) else NAME
+    message = message.replace("Value error, ", "")
+    show_error(AirsideError(Code.INVALID_REQUEST, message, advice=f"See `{path} --help`."), in_json=in_json)

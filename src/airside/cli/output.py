@@ -22,9 +22,12 @@ def say(text: str) -> None:
     _people().print(escape(text), highlight=False, soft_wrap=True)
 
 
-def show_error(error: AirsideError) -> None:
-    """Print one line that says what happened and what to do."""
+def show_error(error: AirsideError, *, in_json: bool) -> None:
+    """Print one line that says what happened and what to do; with --json, the same for programs on stdout."""
     say(f"error [{error.code}]: {error.message.rstrip('.')}. {error.advice}".rstrip())
+    if in_json:
+        told = {"code": error.code.value, "message": error.message, "advice": error.advice}
+        show_json({"error": told | {"details": dict(error.details)}})
 
 
 def show_json(value: Any) -> None:
@@ -61,9 +64,17 @@ def cell(column: str, value: Any) -> str:
         return "-"
     if column == "running_us":
         return f"{value / 1_000_000:.1f} s"
+    if column.endswith("_usd"):
+        return dollars(value)
     if column.endswith("_us"):
         return datetime.fromtimestamp(value / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def dollars(exact: str) -> str:
+    """Return an exact sum without the zeros that say nothing: 0.0106, but 0.50."""
+    whole, _, fraction = exact.partition(".")
+    return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
 @contextmanager

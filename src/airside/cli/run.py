@@ -7,6 +7,7 @@ again after a crash, with its recorded calls replayed.
 
 import asyncio
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,9 +17,10 @@ import uvloop
 
 from airside.cli.exits import of_state
 from airside.cli.group import group
-from airside.cli.output import Json, Progress, progress, say, show_json
+from airside.cli.output import Json, Progress, dollars, progress, say, show_json
+from airside.cli.serve import local_key
 from airside.cli.session import session_of
-from airside.cli.submit import PEOPLE_NEEDED, show_result
+from airside.cli.submit import show_result, standing
 from airside.config.settings import AgentSettings, Settings
 from airside.core.errors import AirsideError, Code
 from airside.plane import Plane, Role
@@ -43,13 +45,15 @@ def run(
 
     The exit code follows the run: 0 succeeded, 1 failed, 8 waits for a person, 9 stopped by its budget.
     """
-    settings = governed(session_of(context).settings(), agent, command)
+    session = session_of(context)
+    settings = governed(session.settings(), agent, command)
+    cli = f"airside --config {shlex.quote(str(session.config))}" if session.config else "airside"
     logs.configure("warning" if settings.log_level == "info" else settings.log_level)
     with (
         progress(f"starting {command[0]}") as shown,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        found = runner.run(_govern(settings, agent or DEFAULT_NAME, shown))
+        found = runner.run(_govern(settings, agent or DEFAULT_NAME, shown, cli))
     if json_:
         show_json(found)
     else:
@@ -88,14 +92,16 @@ def _file(argument: str) -> str:
     return str(Path(argument).absolute()) if not argument.startswith("-") and Path(argument).exists() else argument
 
 
-async def _govern(settings: Settings, agent: str, shown: Progress) -> dict[str, Any]:
+async def _govern(settings: Settings, agent: str, shown: Progress, cli: str) -> dict[str, Any]:
+    """Return what came of the program; `cli` is how a person in another terminal calls the CLI of this installation."""
     forbid_dumps()
-    async with serving(settings, frozenset(Role)) as (plane, _):
+    async with serving(settings, frozenset(Role)) as (plane, address):
+        await local_key(settings, plane)
         submitted = await plane.services.runs.submit(Submission(tenant_id=settings.tenant, agent=agent, input=b"null"))
         try:
             async for event in plane.services.runs.follow(settings.tenant, submitted.run_id):
                 state = str(event.body["state"])
-                shown.update(f"{submitted.run_id} {PEOPLE_NEEDED.get(state, f'is {state}')}")
+                shown.update(f"{submitted.run_id} {standing(state, f'{cli} --url {address.url}')}")
                 if state == "held":
                     break
         except asyncio.CancelledError:
@@ -122,4 +128,5 @@ async def _told(plane: Plane, tenant_id: str, run_id: str) -> dict[str, Any]:
 def _say_calls(calls: list[dict[str, Any]]) -> None:
     for call in calls:
         why = f" {call['code']}" if call["code"] else ""
-        say(f"  {call['kind']} {call['name']}: {call['state']}{why}, {call['tokens']} tokens, ${call['cost_usd']}")
+        cost = f"{call['tokens']} tokens, ${dollars(call['cost_usd'])}"
+        say(f"  {call['kind']} {call['name']}: {call['state']}{why}, {cost}")

@@ -115,7 +115,10 @@ def events(context: typer.Context, run: RunId, json_: Json = False) -> None:
 def resolve(
     context: typer.Context,
     run: RunId,
-    finding: Annotated[Finding, typer.Argument(help="what you found in the other system")],
+    finding: Annotated[
+        Finding,
+        typer.Argument(metavar="FINDING", help="what you found in the other system: happened, not_happened or give_up"),
+    ],
     call: Annotated[str, typer.Option(help="id of one held call; without it, all of the run")] = "",
     result: Annotated[str, typer.Option(help="JSON that the tool would have answered, if it happened")] = "null",
     json_: Json = False,

@@ -78,23 +78,42 @@ async def _announce(settings: Settings, roles: frozenset[Role], json_: bool, pla
     if first_key:
         say("Admin API key, shown this once and stored nowhere in clear:")
         typer.echo(first_key)
-    say(f"airside serves {', '.join(sorted(roles))} at {address.url}; stop it with Ctrl+C")
-    if Role.API in roles:
-        agents = ", ".join(sorted(settings.agents)) or "none, add some under `agents:`"
-        say(f"data in {settings.data_dir}; agents: {agents}")
+    say(f"airside serves {', '.join(sorted(roles))} at {address.url}; data in {settings.data_dir}")
+    if roles == frozenset(Role):
+        _say_what_next(settings, address.url)
+    say("Stop it with Ctrl+C.")
+
+
+def _say_what_next(settings: Settings, url: str) -> None:
+    """Tell a newcomer what to type in another terminal."""
+    agents = sorted(settings.agents)
+    say("In another terminal:")
+    if agents:
+        say(f"  airside submit {agents[0]} '\"a task, any JSON\"' --wait   (agents: {', '.join(agents)})")
+    else:
+        say("  no agents yet: add one under `agents:` in airside.yaml (docs/agents.md), or govern a program with")
+        say("  airside run -- python my_program.py")
+    say("  airside runs list, airside approvals list, airside budget show, airside --help")
+    say(f"Management API: {url}/api/v1/openapi.json, with a key from `airside keys create NAME --role operator`")
+    if all(provider.kind == "scripted" for provider in settings.providers.values()):
+        say("Models are scripted; for real ones set OPENAI_API_KEY and MODEL_PROVIDER=openai, or configure providers.")
 
 
 async def first_keys(settings: Settings, plane: Plane) -> str | None:
-    """Make the tenant's first admin key if it has none, and this machine's own key for the CLI if that is missing.
-
-    The CLI's key is kept in data_dir/cli.key, mode 0600: who can read it can read the master key beside it, and so
-    needs no key. Returns the first admin key, to be shown once.
-    """
+    """Make the tenant's first admin key if it has none, to be shown once, and this machine's own key for the CLI."""
     first = await plane.services.keys.ensure_first(settings.tenant)
+    await local_key(settings, plane)
+    return first
+
+
+async def local_key(settings: Settings, plane: Plane) -> None:
+    """Make this machine's own key for the CLI if it is missing or revoked.
+
+    It is kept in data_dir/cli.key, mode 0600: who can read it can read the master key beside it, and so needs no key.
+    """
     file = settings.data_dir / KEY_FILE
     try:
         await plane.services.keys.principal(file.read_text().strip())
     except (OSError, AirsideError):
         _, secret = await plane.services.keys.create(settings.tenant, "local CLI", KeyRole.ADMIN, "airside")
         write_private(file, secret)
-    return first

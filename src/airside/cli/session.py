@@ -34,22 +34,33 @@ class Session(Struct, frozen=True):
     @contextmanager
     def client(self) -> Iterator[Client]:
         """Connect to airside: the address and key as given, else those of the installation on this machine."""
-        url, key = self.url, self.environ.get(KEY_VARIABLE, "")
-        if not url or not key:
-            settings = self.settings()
-            url = url or _first_line(settings.data_dir / URL_FILE) or _default_url(settings)
-            key = key or _first_line(settings.data_dir / KEY_FILE)
-        if not key:
-            raise AirsideError(
-                Code.UNAUTHENTICATED,
-                "no API key: AIRSIDE_API_KEY is not set and this installation has none for its CLI",
-                advice="Set AIRSIDE_API_KEY, or use --config with the installation's airside.yaml.",
-            )
-        client = Client(url, key)
+        client = Client(*self._whom())
         try:
             yield client
         finally:
             client.close()
+
+    def _whom(self) -> tuple[str, str]:
+        """Return the address and the key."""
+        url, key = self.url, self.environ.get(KEY_VARIABLE, "")
+        if url and key:
+            return url, key
+        settings = self.settings()
+        own_url, own_key = _first_line(settings.data_dir / URL_FILE), _first_line(settings.data_dir / KEY_FILE)
+        if not url and not own_url and not key:  # a key of this installation is no business of another one's server
+            raise AirsideError(
+                Code.JOURNAL_UNAVAILABLE,
+                f"no airside is running on {settings.data_dir}",
+                advice="Start it with `airside up` in another terminal, name its file with --config, "
+                "or set AIRSIDE_URL and AIRSIDE_API_KEY.",
+            )
+        if not key and not own_key:
+            raise AirsideError(
+                Code.UNAUTHENTICATED,
+                f"no API key: AIRSIDE_API_KEY is not set, and there is none in {settings.data_dir / KEY_FILE}",
+                advice="Set AIRSIDE_API_KEY, or name the installation's file with --config.",
+            )
+        return url or own_url or _default_url(settings), key or own_key
 
 
 def session_of(context: typer.Context) -> Session:
@@ -72,7 +83,7 @@ def remember_url(settings: Settings, url: str) -> None:
 def forget_url(settings: Settings, url: str) -> None:
     """Undo `remember_url`, unless another server has taken its place."""
     file = settings.data_dir / URL_FILE
-    if _first_line(file) == url:
+    if url and _first_line(file) == url:
         file.unlink(missing_ok=True)
 
 

@@ -11,7 +11,7 @@ import typer
 from airside.cli.client import Client
 from airside.cli.exits import of_state
 from airside.cli.group import group
-from airside.cli.output import Json, progress, say, show_fields, show_json
+from airside.cli.output import Json, dollars, progress, say, show_fields, show_json
 from airside.cli.session import session_of
 from airside.core import canonical
 from airside.core.errors import AirsideError, Code
@@ -20,9 +20,9 @@ app = group()
 
 INPUT_BYTES_MAX = 1_073_741_824
 RUN_FIELDS = ("id", "agent", "state", "code", "message", "attempt", "running_us", "created_us", "ended_us", "labels")
-PEOPLE_NEEDED = {
-    "waiting_approval": "waits for an approval: airside approvals list",
-    "held": "is held, an outcome is unknown: see airside runs show, then airside runs resolve",
+STANDING = {
+    "waiting_approval": "waits for an approval: {cli} approvals list",
+    "held": "is held, an outcome is unknown: see {cli} runs show, then {cli} runs resolve",
     "parked": "is parked until a dependency is back",
 }
 
@@ -30,7 +30,7 @@ PEOPLE_NEEDED = {
 @app.command()
 def submit(
     context: typer.Context,
-    agent: Annotated[str, typer.Argument(help="name of a configured agent")],
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="name of a configured agent")],
     input_: Annotated[str, typer.Argument(metavar="INPUT", help="JSON; @FILE reads a file, - reads stdin")],
     wait: Annotated[bool, typer.Option("--wait", help="wait for the end and print the result")] = False,
     label: Annotated[list[str] | None, typer.Option(help="NAME=VALUE; may be given several times")] = None,
@@ -72,8 +72,13 @@ def wait_for_end(client: Client, run_id: str, timeout_s: float) -> Any:
     with progress(f"{run_id} is queued") as shown:
         for event in client.follow(run_id, deadline):
             state = event["state"]
-            shown.update(f"{run_id} {PEOPLE_NEEDED.get(state, f'is {state}')}")
+            shown.update(f"{run_id} {standing(state)}")
     return client.get(f"/api/v1/runs/{run_id}")
+
+
+def standing(state: str, cli: str = "airside") -> str:
+    """Return how a run stands, and the command that helps if it is a person's turn."""
+    return STANDING[state].format(cli=cli) if state in STANDING else state.replace("_", " ")
 
 
 def show_result(run: Any) -> None:
@@ -85,7 +90,7 @@ def show_result(run: Any) -> None:
         )
         sys.stdout.flush()
     budget = run.get("budget")
-    cost = f", {budget['calls']['spent']} calls, ${budget['usd']['spent']}" if budget else ""
+    cost = f", {budget['calls']['spent']} calls, ${dollars(budget['usd']['spent'])}" if budget else ""
     why = f" ({run['code']}: {run['message']})" if run["code"] else ""
     say(f"{run['id']} {run['state']}{why}{cost}")
 

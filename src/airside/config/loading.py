@@ -79,7 +79,8 @@ def _check_text(file: Path) -> None:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise AirsideError(Code.MISCONFIGURED, f"{file}{where}: not acceptable YAML") from None
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise AirsideError(Code.MISCONFIGURED, f"{file}{where}: not acceptable YAML: {problem}") from None
     if root is None:
         return
     if not isinstance(root, yaml.MappingNode):
