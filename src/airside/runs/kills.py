@@ -97,13 +97,16 @@ class Kills:
     async def set(self, tenant_id: str, scope: Scope, name: str, reason: str, by: str) -> int:
         """Set a kill and return how many runs it ended or is ending; setting it again repeats the sweep.
 
-        Raises `invalid_request` for a name where none belongs, or none where one does.
+        Raises `invalid_request` for a name where none belongs, or none where one does, and `not_found` for an unknown
+        run. Names of agents and tools are taken as they are: they may be configured elsewhere, or later.
         """
         owner = _owner(tenant_id, scope, name)
         if len(reason) > REASON_CHARACTERS_MAX:
             raise AirsideError(Code.LIMIT_EXCEEDED, f"the reason is over {REASON_CHARACTERS_MAX} characters")
 
         async def body(tx: Transaction) -> None:
+            if scope is Scope.RUN and not await tx.one(_SQL["run"], tenant_id=tenant_id, run_id=name):
+                raise AirsideError(Code.NOT_FOUND, f"there is no run {name}")
             row = {"tenant_id": owner, "scope": scope.value, "name": name}
             if await tx.execute(_SQL["set"], **row, reason=reason, set_by=by, set_us=tx.now_us):
                 await tx.append(_entry(events.KILL_SET, tenant_id, scope, name, by))

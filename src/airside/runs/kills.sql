@@ -11,6 +11,9 @@ INSERT INTO kills (tenant_id, scope, name, reason, set_by, set_us)
 VALUES (:tenant_id, :scope, :name, :reason, :set_by, :set_us)
 ON CONFLICT (tenant_id, scope, name) DO NOTHING
 
+-- name: run
+SELECT run_id FROM runs WHERE tenant_id = :tenant_id AND run_id = :run_id
+
 -- name: lift
 DELETE FROM kills WHERE tenant_id = :tenant_id AND scope = :scope AND name = :name
 
