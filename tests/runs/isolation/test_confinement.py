@@ -1,7 +1,10 @@
 """What an attempt sees of the machine, of its worker and of other attempts: as little as its isolation promises."""
 
+import ast
 import asyncio
 import json
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -72,7 +75,20 @@ async def test_a_namespace_hides_the_data_folder_files_and_homes(run, gateway, t
     home = str(Path.home())
     seen = value(await run("read", [home, "/run", "/tmp"]))
     assert seen["/run"] == "[]"
-    assert seen["/tmp"] == "['attempt']"
+    imported_from = {Path(path).parts[2] for path in [*sys.path, sys.prefix] if path.startswith("/tmp/")}
+    assert set(ast.literal_eval(seen["/tmp"])) - imported_from == {"attempt"}
+
+
+@pytest.mark.usefixtures("spaces")
+async def test_a_program_is_reached_through_links_that_lie_in_masked_places(launcher, spec):
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        for folder in (first, second):
+            Path(folder).chmod(0o755)
+        Path(second, "true").symlink_to("/bin/true")
+        Path(first, "true").symlink_to(Path(second, "true"))
+        agent = AgentSettings(adapter="command", command=[str(Path(first, "true"))])
+        end = await (await launcher.start(spec("", agent=agent))).wait()
+        assert end.kind is EndKind.RETURNED, end.message
 
 
 @pytest.mark.usefixtures("spaces")

@@ -21,6 +21,7 @@ from airside.runs.isolation.port import AttemptProcess, AttemptSpec
 
 ZYGOTES_MAX: Final = 32
 PRELOADS_MAX: Final = 3
+LINKS_MAX: Final = 40  # as the kernel follows
 PRELOAD_TIMEOUT_S: Final = 60.0
 
 
@@ -54,7 +55,7 @@ class ProcessLauncher:
     def orders(self, spec: AttemptSpec) -> wire.Orders:
         """Return what the attempt is told."""
         paths = tuple(str(path.absolute()) for path in spec.agent.path)
-        program = (str(Path(spec.agent.command[0]).parent),) if spec.agent.command[:1] else ()
+        program = _folders(Path(spec.agent.command[0])) if spec.agent.command[:1] else ()
         interpreter = (sys.prefix, sys.base_prefix, str(Path(__file__).parents[2]))
         return wire.Orders(
             run_id=spec.run_id,
@@ -98,6 +99,15 @@ class ProcessLauncher:
     async def _forget(self, zygote: "_Zygote") -> None:
         self._zygotes.pop(zygote.key, None)
         await zygote.close()
+
+
+def _folders(program: Path) -> tuple[str, ...]:
+    """Return the folders through which a program is reached: its own, and those of the links that it may be."""
+    folders = [str(program.parent)]
+    while program.is_symlink() and len(folders) < LINKS_MAX:
+        program = program.parent / program.readlink()
+        folders.append(str(program.parent))
+    return tuple(folders)
 
 
 async def _preload(key: bytes, spec: AttemptSpec, gateway_url: str) -> "_Zygote":
