@@ -6,26 +6,26 @@ Nothing else constructs a database, a pipeline, a gateway or a worker. What is o
 stops taking runs, ends its attempts, lets calls settle, and closes the database last.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from airside.adapters.inline import run_agent
-from airside.config.installation import prepare_folder, webhook_secret
+from airside.config.installation import database_url, master_key_file, prepare_folder, webhook_secret
 from airside.config.settings import ProviderSettings, Settings
 from airside.core.clock import Clock, SystemClock
 from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_id
 from airside.core.ports import Database, Forward, Keyring, Step
+from airside.gateways.http import Receive, Scope, Send
 from airside.gateways.models.gateway import ModelGateway, ModelLimits
 from airside.gateways.models.openai_compatible import OpenAICompatible
 from airside.gateways.models.pricing import Pricing
 from airside.gateways.models.provider import Provider, Routes
-from airside.gateways.models.scripted import ScriptedModel
+from airside.gateways.models.scripted import WITHOUT_SCRIPT, ScriptedModel
 from airside.gateways.models.upstream import AiohttpUpstream
 from airside.gateways.tools.catalogue import ToolCatalogue
 from airside.gateways.tools.fit import Fit
@@ -49,11 +49,8 @@ from airside.runs.isolation.choose import ChosenLauncher
 from airside.runs.services import RunServices
 from airside.runs.worker import Place
 
-Asgi = Callable[
-    [MutableMapping[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]
-]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 SETTLE_S = 10.0  # how long a closing process insists on writing outcomes
-WITHOUT_SCRIPT = Path(__file__).parent / "gateways" / "models" / "without_script.yaml"
 
 
 class Role(StrEnum):
@@ -133,7 +130,7 @@ class _Ground(Struct, frozen=True):
 async def _ground(settings: Settings, stack: AsyncExitStack) -> _Ground:
     """Open the database and the keys."""
     prepare_folder(settings)
-    master_key = load_master_key(settings.master_key_file or settings.data_dir / "master.key")
+    master_key = load_master_key(master_key_file(settings))
     backend = await connect(database_url(settings), settings=settings.database, executor_id=new_id("exe"))
     stack.push_async_callback(backend.close)
     return _Ground(settings, SystemClock(), backend, DatabaseKeyring(backend.database, master_key))
@@ -238,11 +235,6 @@ def _providers(configured: Mapping[str, ProviderSettings]) -> Mapping[str, Provi
             upstream = AiohttpUpstream(connections_max=provider.connections_max)
             made[name] = OpenAICompatible(name, provider, upstream, pricing)
     return made
-
-
-def database_url(settings: Settings) -> str:
-    """Return the database's url: as configured, else SQLite in the data folder."""
-    return settings.database.url or f"sqlite:///{settings.data_dir / 'airside.db'}"
 
 
 async def _nothing(tx: object) -> None:

@@ -244,7 +244,7 @@ async def test_probes_and_agents(served: Served) -> None:
     assert (await nobody.get("/healthz")).json() == {"status": "ok"}
     assert (await nobody.get("/readyz")).json() == {"status": "ready"}
     agents = (await served.admin.get("/api/v1/agents")).json()["items"]
-    assert [agent["name"] for agent in agents] == ["hello", "payer", "sleeper"]
+    assert [agent["name"] for agent in agents] == ["hello", "intruder", "payer", "sleeper"]
     assert all(agent["release"].startswith("rel_") for agent in agents)
 
 

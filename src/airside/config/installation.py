@@ -1,4 +1,4 @@
-"""What an installation needs on disk beside its database: the data folder, the webhook secret, the gateways' socket."""
+"""Where an installation keeps what it needs: database, keys, webhook secret and socket, by default in one folder."""
 
 import base64
 import contextlib
@@ -20,6 +20,16 @@ def prepare_folder(settings: Settings) -> None:
         settings.data_dir.chmod(0o700)
     except OSError as error:
         raise AirsideError(Code.MISCONFIGURED, f"data_dir {settings.data_dir}: {error.strerror}") from None
+
+
+def database_url(settings: Settings) -> str:
+    """Return the database's url: as configured, else SQLite in the data folder."""
+    return settings.database.url or f"sqlite:///{settings.data_dir / 'airside.db'}"
+
+
+def master_key_file(settings: Settings) -> Path:
+    """Return where the master key is: as configured, else in the data folder."""
+    return settings.master_key_file or settings.data_dir / "master.key"
 
 
 def webhook_secret(settings: Settings) -> str:

@@ -32,17 +32,20 @@ def _closed(step: Callable[[Call, Forward], Awaitable[Outcome]], forward: Forwar
         except (AirsideError, CancelledError):
             raise
         except Exception as error:
-            raise _internal(call, error) from error
+            raise internal(call.call_id, error) from error
 
     return through
 
 
-def _internal(call: Call, error: Exception) -> AirsideError:
-    """Log where it broke, never what the exception says: its text may hold content."""
+def internal(call_id: str, error: Exception) -> AirsideError:
+    """Return what a client is told of a failure of airside's own, an error id, and log under it where it broke.
+
+    What the exception says is never told nor logged: its text may hold content.
+    """
     error_id = new_id("err")
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
-    _log.error("call_failed", error_id=error_id, call_id=call.call_id, type=type(error).__name__, where=where)
+    _log.error("call_failed", error_id=error_id, call_id=call_id, type=type(error).__name__, where=where)
     return AirsideError(Code.INTERNAL, f"airside itself failed (error id {error_id})", details={"error_id": error_id})

@@ -4,19 +4,16 @@ Here is what holds for every request: a bound on how many are in flight, and an 
 error id and nothing else. The hot path passes nothing heavier than this file before its gateway.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
 from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_id
+from airside.gateways.http import Message, Receive, Scope, Send
 from airside.server import problems
 from airside.server.logs import places
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PROBES = frozenset({"/healthz", "/readyz"})
@@ -24,11 +21,10 @@ _log = structlog.get_logger("airside.server")
 
 
 class FrontDoor:
-    """Dispatches requests by path: exact names first, then folders (`/v1/tools/`), else the management API."""
+    """Dispatches requests by path: to the gateway that has it, else to the management API."""
 
     def __init__(self, gateways: Mapping[str, App], management: App, *, in_flight_max: int) -> None:
-        self._exact = {path: app for path, app in gateways.items() if not path.endswith("/")}
-        self._folders = tuple((path, app) for path, app in gateways.items() if path.endswith("/"))
+        self._gateways = gateways
         self._management = management
         self._in_flight_max = in_flight_max
         self.in_flight = 0
@@ -44,18 +40,9 @@ class FrontDoor:
         else:
             self.in_flight += 1
             try:
-                await _guarded(self._app_for(scope["path"]), scope, receive, send)
+                await _guarded(self._gateways.get(scope["path"], self._management), scope, receive, send)
             finally:
                 self.in_flight -= 1
-
-    def _app_for(self, path: str) -> App:
-        app = self._exact.get(path)
-        if app is not None:
-            return app
-        for folder, candidate in self._folders:
-            if path.startswith(folder):
-                return candidate
-        return self._management
 
 
 async def answer(send: Send, error: AirsideError, error_id: str = "") -> None:
@@ -71,7 +58,7 @@ async def _guarded(app: App, scope: Scope, receive: Receive, send: Send) -> None
     """Run an app; whatever it raises becomes an answer, or, once the answer has begun, the end of the connection."""
     started = False
 
-    def watched(message: MutableMapping[str, Any]) -> Awaitable[None]:
+    def watched(message: Message) -> Awaitable[None]:
         nonlocal started
         started = started or message["type"] == "http.response.start"
         return send(message)

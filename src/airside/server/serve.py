@@ -6,7 +6,6 @@ the first request and closes after the last.
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import signal
 import socket
@@ -21,11 +20,12 @@ from airside.config.installation import gateway_socket, prepare_folder
 from airside.config.settings import Settings
 from airside.core.errors import AirsideError, Code
 from airside.plane import Meeting, Plane, Role
+from airside.runs.isolation import linux
 from airside.server import management
 from airside.server.asgi import App, FrontDoor
 
-PR_SET_DUMPABLE = 4  # prctl(2)
 BACKLOG = 2_048
+KEEP_ALIVE_S = 75  # longer than the pools of usual clients keep an idle connection
 COLLECT_AFTER = (50_000, 20, 50)  # allocations, then collections of the next younger generation
 _log = structlog.get_logger("airside.server")
 
@@ -93,9 +93,10 @@ async def run(
 
 def forbid_dumps() -> None:
     """Make this process non-dumpable: no core files, and no other process of the user reads its memory."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
-        _log.warning("cannot make the process non-dumpable", errno=ctypes.get_errno())
+    try:
+        linux.hide_memory()
+    except OSError as error:
+        _log.warning("cannot make the process non-dumpable", errno=error.errno)
 
 
 @contextlib.contextmanager
@@ -186,5 +187,5 @@ def _config(door: App, grace_s: int, uds: str | None = None) -> uvicorn.Config:
         proxy_headers=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=grace_s,
-        timeout_keep_alive=75,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )

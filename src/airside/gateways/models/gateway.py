@@ -7,7 +7,6 @@ outcome is durable. Both modes, live and replayed, are written from the same ass
 from collections.abc import Awaitable, Callable
 
 import msgspec
-import structlog
 from msgspec import Struct
 
 from airside.core.call import Call, CallKind, CallState, Effect, Outcome
@@ -29,8 +28,8 @@ from airside.gateways.http import (
 from airside.gateways.models import openai_chat, openai_error
 from airside.gateways.models.provider import Ask, Routes
 from airside.gateways.models.stream import Delivered, error_event, rest
+from airside.pipeline.compose import internal
 
-_log = structlog.get_logger(__name__)
 _Headers = list[tuple[bytes, bytes]]
 Compose = Callable[[Forward], Forward]
 """Puts the pipeline's steps around a terminal."""
@@ -115,7 +114,7 @@ class ModelGateway:
             error.call_id = error.call_id or call_id
             await _fail(send, stream, error)
         except Exception as error:  # noqa: BLE001 - whatever broke, the client gets our error and no traceback
-            await _fail(send, stream, _internal(call_id, error))
+            await _fail(send, stream, internal(call_id, error))
 
     def _call(
         self, call_id: str, request: openai_chat.ChatRequest, token: str, run_header: str, stream: EventStream | None
@@ -183,14 +182,3 @@ def _headers(outcome: Outcome) -> _Headers:
         (b"x-airside-replayed", b"true" if outcome.replayed else b"false"),
         (b"x-airside-clock", b"%d" % outcome.at_us),
     ]
-
-
-def _internal(call_id: str, error: Exception) -> AirsideError:
-    """Log where it broke, never what the exception says: its text may hold content."""
-    error_id = new_id("err")
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
-    _log.error("model_gateway_failed", error_id=error_id, call_id=call_id, type=type(error).__name__, where=where)
-    return AirsideError(Code.INTERNAL, f"airside itself failed (error id {error_id})", details={"error_id": error_id})

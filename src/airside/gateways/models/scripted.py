@@ -20,6 +20,7 @@ from airside.gateways.models.pricing import Price, configured
 from airside.gateways.models.provider import Ask
 from airside.gateways.models.stream import Delivered, frame
 
+WITHOUT_SCRIPT = Path(__file__).with_name("without_script.yaml")
 TIMEOUT_S = 660.0  # beyond the longest delay that a script may ask for
 CHARS_PER_TOKEN = 4
 SCRIPTED_PRICE = configured(ModelPrice(input=Decimal("0.15"), output=Decimal("0.60")), "scripted")
