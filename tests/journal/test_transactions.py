@@ -41,6 +41,12 @@ async def test_a_value_comes_back_after_the_commit(backend: Backend) -> None:
     assert len(await world.fetch(backend.database, "contents")) == 1
 
 
+async def test_text_of_foreign_origin_is_always_storable(backend: Backend) -> None:
+    assert await backend.database.transact(lambda tx: _add(tx, "a\x00b\udcffc")) == 1
+    assert await _tenants(backend) == ["a\ufffdb?c"]
+    assert await backend.database.read(lambda tx: tx.one(world.SQL["budget"], tenant_id="\x00", node="\x00")) is None
+
+
 @pytest.mark.parametrize("failure", [ValueError("mine"), AirsideError(Code.CONFLICT), asyncio.CancelledError()])
 async def test_raising_rolls_back_everything(backend: Backend, failure: BaseException) -> None:
     async def body(tx: Transaction) -> None:

@@ -82,3 +82,10 @@ async def test_gateways_that_do_not_answer_are_an_outage_and_other_hosts_are_not
 
     assert describe(to_gateway.value)[1] == Code.JOURNAL_UNAVAILABLE
     assert describe(elsewhere.value)[1] == ""
+
+
+def test_what_an_agent_raises_can_be_written_down_whatever_it_holds():
+    message, code = describe(ValueError("\udcff and \x00"))
+
+    assert message.encode().startswith("ValueError: ? and \ufffd".encode())
+    assert code == ""

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from airside.adapters import child, determinism, http_hooks
 from airside.adapters.port import Adapter, Context
+from airside.core.text import message_of
 from airside.runs.isolation import guard, linux, wire
 from airside.runs.isolation.failure import place_of
 
@@ -89,7 +90,7 @@ def _problem_of(preload: wire.Preload, error: BaseException) -> str:
     """Return what went wrong at import, with the file and line of the innermost frame that is the agent's own."""
     place = place_of(error)
     where = f" ({place[0]}:{place[1]})" if place else ""
-    return f"the agent {preload.entry!r} cannot be imported: {type(error).__name__}: {error}{where}"
+    return f"the agent {preload.entry!r} cannot be imported: {type(error).__name__}: {message_of(error)}{where}"
 
 
 if __name__ == "__main__":

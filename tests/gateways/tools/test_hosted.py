@@ -210,6 +210,17 @@ async def test_what_a_tool_raises_is_its_answer(tooling: Tooling) -> None:
     assert result(await tooling.call("echo", value="alive")) == "alive"
 
 
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [("surrogate", "ValueError: no such file: ?\ufffd"), ("mute", "_MuteError: (its message cannot be shown)")],
+)
+async def test_an_exception_that_cannot_be_written_down_is_an_answer_too(
+    tooling: Tooling, kind: str, message: str
+) -> None:
+    failure = await tooling.failure("raise_error", kind=kind)
+    assert (failure.code, failure.message) == (Code.TOOL_FAILED, message)
+
+
 @pytest.mark.parametrize("kind", ["nan", "object", "surrogate"])
 async def test_results_must_be_json(tooling: Tooling, kind: str) -> None:
     failure = await tooling.failure("not_json", kind=kind)

@@ -26,6 +26,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from airside.core import canonical
 from airside.core.errors import AirsideError, Code, TransientError
+from airside.core.text import message_of, storable
 from airside.gateways.tools import frames
 from airside.gateways.tools.declare import ToolContext, declared
 from airside.gateways.tools.signature import Callee, callee
@@ -125,14 +126,14 @@ def encode_result(value: Any, bytes_max: int) -> bytes:
 
 def _raised(invoke: frames.Invoke, error: BaseException) -> frames.Raised:
     if isinstance(error, TransientError):
-        return frames.Raised(invoke.number, error.code, error.message, transient=True)
+        return frames.Raised(invoke.number, error.code, storable(error.message), transient=True)
     if isinstance(error, AirsideError) and error.code in OWN_CODES:
-        return frames.Raised(invoke.number, error.code, error.message)
+        return frames.Raised(invoke.number, error.code, storable(error.message))
     # For the operator: the places without the message, which may hold personal data
     print(f"tool {invoke.tool} raised {type(error).__name__}", file=sys.stderr)  # noqa: T201
     traceback.print_tb(error.__traceback__, file=sys.stderr)
-    message = f"{type(error).__name__}: {error}"
-    return frames.Raised(invoke.number, Code.TOOL_FAILED, message[:MESSAGE_CHARS_MAX])
+    message = f"{type(error).__name__}: {message_of(error)}"
+    return frames.Raised(invoke.number, Code.TOOL_FAILED, storable(message[:MESSAGE_CHARS_MAX]))
 
 
 def load(start: frames.Start) -> dict[str, Callee]:
@@ -145,10 +146,8 @@ def load(start: frames.Start) -> dict[str, Callee]:
         try:
             importlib.import_module(module)
         except BaseException as error:  # noqa: BLE001 - a module may raise anything while it is imported
-            raise AirsideError(
-                Code.MISCONFIGURED,
-                f"tools.modules: {module} cannot be imported: {type(error).__name__}: {error} ({_place(error)})",
-            ) from None
+            what = f"{type(error).__name__}: {message_of(error)} ({_place(error)})"
+            raise AirsideError(Code.MISCONFIGURED, f"tools.modules: {module} cannot be imported: {what}") from None
     return {name: callee(declaration) for name, declaration in declared().items()}
 
 

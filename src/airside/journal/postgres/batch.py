@@ -12,6 +12,7 @@ from airside.core.call import REPLAYABLE, Call, CallState
 from airside.core.errors import AirsideError, Code
 from airside.core.money import ZERO
 from airside.core.ports import Admission, Admitted, Entry, Sealed
+from airside.core.text import storable
 from airside.journal import queries
 from airside.journal.postgres import rulings
 from airside.journal.postgres.failures import Stale
@@ -165,8 +166,8 @@ class _Batch:
         self._ends.append(
             (
                 *(who.tenant_id, who.run_id, call.call_id, standing["try_number"], standing["executor_id"]),
-                *(closing.state.value, cost, tokens, rulings.storable(closing.upstream), closing.code),
-                rulings.storable(closing.message),
+                *(closing.state.value, cost, tokens, storable(closing.upstream), closing.code),
+                storable(closing.message),
                 closing.outcome.content_id if closing.outcome else None,
                 *(who.attempt, closing.delivered and not operation.late),
             )
@@ -201,10 +202,10 @@ class _Batch:
         who = call.who
         request = (who.tenant_id, who.run_id, call.request_hash)
         rank = self._ranks[request] = self._ranks.get(request, -1) + 1
-        code, message = (refusal.error.code, rulings.storable(refusal.error.message)) if refusal else ("", "")
+        code, message = (refusal.error.code, storable(refusal.error.message)) if refusal else ("", "")
         self._new.append(
             (
-                *(who.tenant_id, who.run_id, call.call_id, call.kind, rulings.storable(call.name), call.effect),
+                *(who.tenant_id, who.run_id, call.call_id, call.kind, storable(call.name), call.effect),
                 *(int(call.idempotent), state, call.request_hash, rank, who.attempt, call.try_number, executor_id),
                 *(rulings.path_text(who.budget_path), granted.nanousd, granted.tokens, granted.output_tokens),
                 *(code, message, refusal.outcome.content_id if refusal and refusal.outcome else None),

@@ -116,13 +116,6 @@ def balance(row: Mapping[str, Any]) -> Balance:
     )
 
 
-def storable(text: str) -> str:
-    """Return text as Postgres can hold it: without NUL and lone surrogates, which upstreams may send."""
-    if "\x00" in text:
-        text = text.replace("\x00", "\ufffd")
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
 @lru_cache(maxsize=4_096)
 def path_text(nodes: tuple[str, ...]) -> str:
     """Return a budget path as it is stored."""

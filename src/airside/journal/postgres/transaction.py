@@ -5,17 +5,22 @@ from typing import Any
 
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Entry, Query, Row, Sealed
+from airside.core.text import storable
 from airside.journal import queries
 
 SQL = queries.load(__package__, "transaction.sql")
 
 
 def bound(query: Query, parameters: dict[str, object]) -> tuple[str, list[object]]:
-    """Return a statement and its parameters in order. Raises AirsideError `internal` if their names do not match."""
+    """Return a statement and its parameters in order, text as Postgres can hold it.
+
+    Raises AirsideError `internal` if their names do not match.
+    """
     sql, names = queries.positional(query.text("postgres"))
     if parameters.keys() != set(names):
         raise AirsideError(Code.INTERNAL, f"{query.name} takes {sorted(names)}, not {sorted(parameters)}")
-    return sql, [parameters[name] for name in names]
+    values = [parameters[name] for name in names]
+    return sql, [storable(value) if isinstance(value, str) else value for value in values]
 
 
 def columns(rows: Sequence[tuple[object, ...]], width: int) -> Iterable[list[object]]:
@@ -27,7 +32,7 @@ def columns(rows: Sequence[tuple[object, ...]], width: int) -> Iterable[list[obj
 
 def entry_columns(entries: Sequence[Entry]) -> dict[str, object]:
     """Return entries as the array parameters of `append`."""
-    rows = [(e.tenant_id, e.run_id, e.call_id, e.type, e.version, e.body) for e in entries]
+    rows = [(e.tenant_id, storable(e.run_id), e.call_id, e.type, e.version, e.body) for e in entries]
     names = ("tenant_ids", "run_ids", "call_ids", "types", "versions", "bodies")
     return dict(zip(names, columns(rows, len(names)), strict=True))
 

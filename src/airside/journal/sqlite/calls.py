@@ -16,6 +16,7 @@ from airside.core.errors import AirsideError, Code
 from airside.core.money import NanoUsd
 from airside.core.ports import Admission, Admitted, Closing, Entry, Opening, Recorded, Refused, Sealed
 from airside.core.run import Identity
+from airside.core.text import storable
 from airside.journal import queries
 from airside.journal.sqlite.standings import Held
 from airside.journal.sqlite.transaction import prepared
@@ -172,9 +173,9 @@ def close_call(batch: Batch, closing: Closing) -> int:
         "state": closing.state.value,
         "cost": cost,
         "tokens": used,
-        "upstream": _storable(closing.upstream),
+        "upstream": storable(closing.upstream),
         "code": closing.code,
-        "message": _storable(closing.message),
+        "message": storable(closing.message),
         "outcome": closing.outcome.content_id if closing.outcome else None,
         "attempt": who.attempt,
         "delivered": int(closing.delivered),
@@ -209,7 +210,7 @@ def refuse_call(
                 "reserved_tokens": 0,
                 "output_tokens_granted": 0,
                 "code": error.code.value,
-                "message": _storable(error.message),
+                "message": storable(error.message),
                 "outcome": outcome.content_id if outcome else None,
                 "closed_us": batch.now_us,
             }
@@ -305,11 +306,6 @@ def _restore(before: list[tuple[Balance, tuple[Any, ...]]]) -> None:
     for balance, values in before:
         for field, value in zip(Balance.__struct_fields__, values, strict=True):
             setattr(balance, field, value)
-
-
-def _storable(text: str) -> str:
-    """Return what UTF-8 can carry: a provider's strange message must not keep an outcome out of the journal."""
-    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _bounded(amount: int) -> int:

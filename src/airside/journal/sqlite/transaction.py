@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Entry, Query, Row, Sealed
+from airside.core.text import storable
 from airside.journal import queries
 
 T = TypeVar("T")
@@ -82,7 +83,8 @@ class SqliteTransaction:
         if parameters.keys() != set(names):
             raise AirsideError(Code.INTERNAL, f"{query.name} takes {sorted(names)}, not {sorted(parameters)}")
         self.touched_budgets |= "budgets" in text
-        return self._connection.execute(sql, [parameters[name] for name in names])
+        values = [parameters[name] for name in names]
+        return self._connection.execute(sql, [storable(v) if isinstance(v, str) else v for v in values])
 
 
 def entry_row(entry: Entry, at_us: int) -> tuple[object, ...]:

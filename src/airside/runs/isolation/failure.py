@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from airside.core.errors import Code
+from airside.core.text import message_of, storable
 
 MESSAGE_CHARACTERS_MAX: Final = 2_000
 GATEWAY_VARIABLE: Final = "AIRSIDE_GATEWAY_URL"
@@ -29,9 +30,9 @@ _CODES: Final = frozenset(Code)
 def describe(error: BaseException) -> tuple[str, str]:
     """Return (message, code). The code is empty unless airside refused something; the message names file and line."""
     code = next((found for link in _chain(error) if (found := _code_of(link))), "")
-    text = f"{type(error).__name__}: {_text_of(error)}"[:MESSAGE_CHARACTERS_MAX]
+    text = f"{type(error).__name__}: {message_of(error)}"[:MESSAGE_CHARACTERS_MAX]
     place = place_of(error)
-    return (f"{text} ({Path(place[0]).name}:{place[1]})" if place else text), code
+    return storable(f"{text} ({Path(place[0]).name}:{place[1]})" if place else text), code
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -73,13 +74,6 @@ def _codes_in(body: Any) -> Iterator[Any]:
             inner = body.get(name)
             if isinstance(inner, Mapping):
                 yield inner.get("code")
-
-
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - an agent's exception may fail at this too
-        return "(its message cannot be shown)"
 
 
 def place_of(error: BaseException) -> tuple[str, int] | None:

@@ -136,7 +136,18 @@ def raise_error(kind: str) -> None:
         sys.exit(3)
     if kind == "stop":
         raise StopIteration
+    if kind == "surrogate":
+        raise ValueError("no such file: \udcff\x00")
+    if kind == "mute":
+        raise _MuteError
     raise ValueError("no such order: 4711")
+
+
+class _MuteError(Exception):
+    """Cannot even say what is wrong."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
 
 
 @tool(effect="read")
