@@ -23,6 +23,7 @@ from airside.plane import Meeting, Plane, Role
 from airside.runs.isolation import linux
 from airside.server import management
 from airside.server.asgi import App, FrontDoor
+from airside.server.protocol import BoundedProtocol
 
 BACKLOG = 2_048
 KEEP_ALIVE_S = 75  # longer than the pools of usual clients keep an idle connection
@@ -177,7 +178,7 @@ def _config(door: App, grace_s: int, uds: str | None = None) -> uvicorn.Config:
     return uvicorn.Config(
         door,
         uds=uds,
-        http="httptools",
+        http=BoundedProtocol,
         loop="none",
         ws="none",
         lifespan="off",

@@ -1,5 +1,6 @@
 """Strict input: bodies are bounded, canonical JSON without duplicate keys, of known fields and exact types."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -12,8 +13,10 @@ from starlette.exceptions import HTTPException
 from airside.core import canonical
 from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_id
+from airside.gateways.http import BODY_TIMEOUT_S
 from airside.server import problems
 from airside.server.asgi import report
+from airside.server.auth import principal_of
 
 ERRORS_SHOWN_MAX = 20
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -35,6 +38,7 @@ class StrictRoute(APIRoute):
         async def handler(request: Request) -> Response:
             try:
                 if request.method in WITH_BODY:
+                    await principal_of(request, request.app.state.plane.services.keys)  # strangers' bodies are not read
                     await _read_strictly(request, request.app.state.body_bytes_max)
                 return await inner(request)
             except (AirsideError, RequestValidationError, HTTPException):
@@ -50,15 +54,20 @@ class StrictRoute(APIRoute):
 async def _read_strictly(request: Request, bytes_max: int) -> None:
     """Fill the request's cached body and value, so that FastAPI validates what was read here."""
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > bytes_max:
-            raise AirsideError(
-                Code.LIMIT_EXCEEDED,
-                f"the body has more than {bytes_max} bytes",
-                advice="Send less, or raise server.body_bytes_max.",
-            )
-        chunks.append(chunk)
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > bytes_max:
+                    raise AirsideError(
+                        Code.LIMIT_EXCEEDED,
+                        f"the body has more than {bytes_max} bytes",
+                        advice="Send less, or raise server.body_bytes_max.",
+                    )
+                chunks.append(chunk)
+    except TimeoutError:
+        message = f"the body did not arrive within {BODY_TIMEOUT_S:.0f} seconds"
+        raise AirsideError(Code.INVALID_REQUEST, message) from None
     body = b"".join(chunks)
     request._body = body
     if body:
