@@ -76,4 +76,9 @@ class Identity(Struct, frozen=True):
     @property
     def executor_of_attempt(self) -> str:
         """The executor name under which the attempt process itself runs local tools."""
-        return f"attempt:{self.run_id}/{self.attempt}"
+        return executor_of_attempt(self.run_id, self.attempt)
+
+
+def executor_of_attempt(run_id: str, attempt: int) -> str:
+    """Return the executor name of an attempt. The journals' statements spell it too, where they ask who is alive."""
+    return f"attempt:{run_id}/{attempt}"

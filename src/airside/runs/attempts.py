@@ -10,7 +10,7 @@ from airside.core.clock import SECOND_US
 from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_secret
 from airside.core.ports import Database, Entry, Row, Sealed, Transaction
-from airside.core.run import Identity, RunState
+from airside.core.run import Identity, RunState, executor_of_attempt
 from airside.journal import events
 from airside.journal.queries import load
 from airside.runs import transitions, verdicts
@@ -41,18 +41,7 @@ class Started(Struct, frozen=True):
     def identity(self, tools: tuple[str, ...]) -> Identity:
         """Return the identity under which the attempt calls the gateways."""
         run = self.run
-        return Identity(
-            tenant_id=run.tenant_id,
-            run_id=run.run_id,
-            attempt=run.attempt,
-            agent=run.agent,
-            release=run.release,
-            subject=run.subject,
-            budget_path=tuple(json.loads(run.budget_path)),
-            supervised=True,
-            deadline_us=deadline_us(self.at_us, run.wall_us_max, run.running_us),
-            tools=tools,
-        )
+        return run.identity(deadline_us(self.at_us, run.wall_us_max, run.running_us), tools)
 
 
 class Unsettled(Struct, frozen=True):
@@ -155,7 +144,7 @@ class Attempts:
                 return None
             calls = await tx.fetch(_SQL["unfinished_calls"], tenant_id=run.tenant_id, run_id=run.run_id)
             facts = verdicts.Facts(
-                open_effects=_count_open_effects(calls),
+                open_effects=verdicts.count_open_effects(calls),
                 held=sum(call["state"] == "held" and not call["idempotent"] for call in calls),
                 pending=await transitions.pending_approvals(tx, now) if now.suspend else 0,
                 unconsumed=await _unconsumed(tx, now),
@@ -219,16 +208,12 @@ async def _ran_us(tx: Transaction, run: RunRecord) -> int:
     return max(0, min(tx.now_us, row["lease_until_us"]) - row["started_us"]) if row else 0
 
 
-def _count_open_effects(calls: Sequence[Row]) -> int:
-    return sum(call["state"] == "open" and call["effect"] != "read" and not call["idempotent"] for call in calls)
-
-
 def _unsettled(calls: Sequence[Row], run: RunRecord, verdict: verdicts.Verdict) -> Unsettled | None:
     """Return what must be waited for: the attempt's own calls always, others if the run ends with this attempt."""
-    own = f"attempt:{run.run_id}/{run.attempt}"
+    own = executor_of_attempt(run.run_id, run.attempt)
     open_calls = [call for call in calls if call["state"] == "open"]
     mine = sum(call["executor_id"] == own for call in open_calls)
-    others = _count_open_effects([call for call in open_calls if call["executor_id"] != own])
+    others = verdicts.count_open_effects([call for call in open_calls if call["executor_id"] != own])
     matters = verdict.state not in {RunState.QUEUED, RunState.WAITING_APPROVAL, RunState.PARKED}
     return Unsettled(mine, others) if mine or (matters and others) else None
 

@@ -102,22 +102,23 @@ class External:
 
     async def _open(self, task: Submission, run_id: str) -> RunRecord:
         key = await self._keyring.subject(task.tenant_id, task.subject(run_id))
-        sealed = key.seal(task.input)
+        sealed, wall_us_max = key.seal(task.input), budgets.wall_us(self._settings, task.agent)
 
         async def body(tx: Transaction) -> RunRecord:
             known = await tx.one(_RUNS["get"], tenant_id=task.tenant_id, run_id=run_id)
             if known:  # two first requests under one header met here
                 return of_row(known)
-            queued = submission.fresh(task, self._settings, run_id=run_id, release="external", now_us=tx.now_us)
+            nodes = submission.nodes_of(task, self._settings, run_id, tx.now_us)
+            queued = submission.fresh(
+                task, sealed, nodes, wall_us_max=wall_us_max, run_id=run_id, release="external", now_us=tx.now_us
+            )
             run = structs.replace(
                 queued,
                 state=RunState.RUNNING,
                 supervised=0,
                 attempt=1,
-                input=sealed.content_id,
                 started_us=tx.now_us,
             )
-            nodes = budgets.path(self._settings, run.tenant_id, run_id, task.labels, tx.now_us, task.agent)
             await submission.write(tx, run, sealed, nodes)
             await tx.execute(
                 _SQL["add_attempt"],

@@ -11,12 +11,13 @@ from enum import StrEnum
 from airside.core.call import Call, CallKind, CallState, Effect, Outcome
 from airside.core.errors import Code
 from airside.core.ports import Closing, Database, Journal, Query, Row, Transaction
-from airside.core.run import TERMINAL, Identity, RunState
+from airside.core.run import TERMINAL, Identity, RunState, executor_of_attempt
 from airside.journal import events
 from airside.journal.queries import load
 from airside.runs import transitions
 from airside.runs.record import RunRecord
 from airside.runs.signals import Signals
+from airside.runs.verdicts import count_open_effects
 
 _SQL = load("airside.runs", "attempts.sql")
 
@@ -61,15 +62,15 @@ class Orphans:
             _SQL["orphans_of_attempt"],
             tenant_id=run.tenant_id,
             run_id=run.run_id,
-            executor_id=f"attempt:{run.run_id}/{run.attempt}",
+            executor_id=executor_of_attempt(run.run_id, run.attempt),
         )
 
     async def open_effects(self, run: RunRecord) -> int:
         """Count the open side effects of a run that must not be sent twice."""
 
         async def body(tx: Transaction) -> int:
-            rows = await tx.fetch(_SQL["unfinished_calls"], tenant_id=run.tenant_id, run_id=run.run_id)
-            return sum(row["state"] == "open" and row["effect"] != "read" and not row["idempotent"] for row in rows)
+            calls = await tx.fetch(_SQL["unfinished_calls"], tenant_id=run.tenant_id, run_id=run.run_id)
+            return count_open_effects(calls)
 
         return await self._database.read(body)
 

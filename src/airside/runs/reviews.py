@@ -15,13 +15,13 @@ from airside.core.run import RunState
 from airside.journal import events
 from airside.journal.queries import load
 from airside.runs import transitions
+from airside.runs.cursor import END, PAGE_MAX, cursor_of, place_of
 from airside.runs.record import RunRecord
 from airside.runs.signals import Signals
 
 _SQL = load("airside.runs", "approvals.sql")
 _RUNS = load("airside.runs", "runs.sql")
 
-PAGE_MAX = 200
 REASON_CHARACTERS_MAX = 2_000
 ARGUMENTS_BYTES_MAX = 1_048_576
 
@@ -67,9 +67,7 @@ class Reviews:
         self, tenant_id: str, *, state: str = "", run_id: str = "", cursor: str = "", limit: int = 50
     ) -> ReviewPage:
         """Return approvals, newest first, from after `cursor`; at most 200, without their arguments."""
-        instant, _, before_id = cursor.partition(".")
-        if cursor and (not instant.isdecimal() or len(instant) > 18):
-            raise AirsideError(Code.INVALID_REQUEST, "this cursor was not made by airside; start without one")
+        before_us, before_id = place_of(cursor, END)
         size = max(1, min(limit, PAGE_MAX))
 
         async def body(tx: Transaction) -> list[Review]:
@@ -78,7 +76,7 @@ class Reviews:
                 tenant_id=tenant_id,
                 state=state,
                 run_id=run_id,
-                before_us=int(instant) if cursor else 2**62,
+                before_us=before_us,
                 before_id=before_id,
                 n=size + 1,
             )
@@ -86,7 +84,7 @@ class Reviews:
 
         found = await self._database.read(body)
         last = found[size - 1] if len(found) > size else None
-        return ReviewPage(found[:size], f"{last.requested_us}.{last.approval_id}" if last else "")
+        return ReviewPage(found[:size], cursor_of(last.requested_us, last.approval_id) if last else "")
 
     async def show(self, tenant_id: str, approval_id: str) -> Review:
         """Return an approval with the proposed arguments, and the edited ones if there are any."""

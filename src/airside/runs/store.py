@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from airside.config.settings import Settings
 from airside.core.errors import AirsideError, Code
@@ -14,6 +14,7 @@ from airside.core.release import Release
 from airside.core.run import RunState
 from airside.journal.queries import load
 from airside.runs import budgets, releases, submission, transitions
+from airside.runs.cursor import END, PAGE_MAX, cursor_of, place_of
 from airside.runs.kills import Kills
 from airside.runs.record import RunRecord, of_row
 from airside.runs.signals import Signals
@@ -21,7 +22,6 @@ from airside.runs.submission import Submission
 
 _SQL = load("airside.runs", "runs.sql")
 
-PAGE_MAX = 200
 QUEUE_COUNT_AGE_US = 250_000
 FOLLOW_POLL_S = 0.5
 
@@ -75,16 +75,17 @@ class Runs:
         subject = task.subject(run_id)
         key, add_key = await self._key(task.tenant_id, subject, is_new=subject == run_id)
         sealed = key.seal(task.input)
-        release = self._current[task.agent].fingerprint
+        release, wall_us_max = self._current[task.agent].fingerprint, budgets.wall_us(self._settings, task.agent)
 
         async def body(tx: Transaction) -> RunRecord:
             if task.idempotency_key and (known := await submission.take_key(tx, task, run_id)):
                 return known
             await self._kills.refuse_in(tx, task.tenant_id, task.agent)
             await self._room(tx, task.tenant_id)
-            run = submission.fresh(task, self._settings, run_id=run_id, release=release, now_us=tx.now_us)
-            run = structs.replace(run, input=sealed.content_id)
-            nodes = budgets.path(self._settings, task.tenant_id, run_id, task.labels, tx.now_us, task.agent)
+            nodes = submission.nodes_of(task, self._settings, run_id, tx.now_us)
+            run = submission.fresh(
+                task, sealed, nodes, wall_us_max=wall_us_max, run_id=run_id, release=release, now_us=tx.now_us
+            )
             if add_key:
                 await add_key(tx)
             await submission.write(tx, run, sealed, nodes)
@@ -123,7 +124,7 @@ class Runs:
         self, tenant_id: str, *, cursor: str = "", limit: int = 50, state: str = "", agent: str = ""
     ) -> Page:
         """Return runs, newest first, from after `cursor`; at most 200. Raises `invalid_request` for a bad cursor."""
-        before_us, before_id = _place(cursor)
+        before_us, before_id = place_of(cursor, END)
         size = max(1, min(limit, PAGE_MAX))
 
         async def body(tx: Transaction) -> list[RunRecord]:
@@ -140,7 +141,7 @@ class Runs:
 
         found = await self._database.read(body)
         more = len(found) > size
-        return Page(found[:size], f"{found[size - 1].created_us}.{found[size - 1].run_id}" if more else "")
+        return Page(found[:size], cursor_of(found[size - 1].created_us, found[size - 1].run_id) if more else "")
 
     async def events(self, tenant_id: str, run_id: str, after_version: int = 0, limit: int = PAGE_MAX) -> list[Event]:
         """Return the run's transitions after a version, in order; raises `not_found`."""
@@ -247,12 +248,3 @@ class Runs:
         run = await self._database.transact(body)
         self._signals.tell(run)
         return run
-
-
-def _place(cursor: str) -> tuple[int, str]:
-    if not cursor:
-        return 2**62, ""
-    instant, _, run_id = cursor.partition(".")
-    if not instant.isdecimal() or len(instant) > 18 or not run_id or len(run_id) > 64:
-        raise AirsideError(Code.INVALID_REQUEST, "this cursor was not made by airside; start without one")
-    return int(instant), run_id

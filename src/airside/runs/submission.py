@@ -91,9 +91,22 @@ def _check_url(url: str) -> None:
         )
 
 
-def fresh(submission: Submission, settings: Settings, *, run_id: str, release: str, now_us: int) -> RunRecord:
-    """Return the row of a new run that waits to be executed; its input is still to be sealed."""
-    nodes = budgets.path(settings, submission.tenant_id, run_id, submission.labels, now_us, submission.agent)
+def nodes_of(submission: Submission, settings: Settings, run_id: str, now_us: int) -> list[budgets.Node]:
+    """Return the budget nodes that a new run is charged to."""
+    return budgets.path(settings, submission.tenant_id, run_id, submission.labels, now_us, submission.agent)
+
+
+def fresh(
+    submission: Submission,
+    content: Sealed,
+    nodes: list[budgets.Node],
+    *,
+    wall_us_max: int,
+    run_id: str,
+    release: str,
+    now_us: int,
+) -> RunRecord:
+    """Return the row of a new run that waits to be executed; `content` is its sealed input."""
     return RunRecord(
         tenant_id=submission.tenant_id,
         run_id=run_id,
@@ -108,13 +121,13 @@ def fresh(submission: Submission, settings: Settings, *, run_id: str, release: s
         supervised=1,
         attempt=0,
         crashes=0,
-        input=b"",
+        input=content.content_id,
         result=None,
         code="",
         message="",
         labels=json.dumps(submission.labels, sort_keys=True),
         budget_path=json.dumps([node.name for node in nodes]),
-        wall_us_max=budgets.wall_us(settings, submission.agent),
+        wall_us_max=wall_us_max,
         running_us=0,
         created_us=now_us,
         ready_us=now_us,

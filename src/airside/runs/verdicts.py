@@ -1,9 +1,12 @@
 """What becomes of a run when an attempt has ended. Pure: facts in, the next state out."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from airside.core.clock import SECOND_US
 from airside.core.errors import Code
+from airside.core.ports import Row
 from airside.core.run import TERMINAL, RunState
 from airside.runs.isolation.port import AttemptEnd, EndKind
 from airside.runs.record import RunRecord
@@ -80,6 +83,11 @@ def _ended(run: RunRecord, end: AttemptEnd, facts: Facts, attempts_max: int) -> 
     if end.code == Code.BUDGET_EXHAUSTED:
         return Verdict(RunState.PARTIAL, end.code, end.message)
     return Verdict(RunState.FAILED, end.code or Code.AGENT_FAILED.value, end.message)
+
+
+def count_open_effects(calls: Sequence[Row]) -> int:
+    """Count the side effects under way that must not be sent twice, among the rows of a run's unfinished calls."""
+    return sum(call["state"] == "open" and call["effect"] != "read" and not call["idempotent"] for call in calls)
 
 
 def backoff_us(crashes: int) -> int:

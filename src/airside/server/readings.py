@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from airside.core.errors import AirsideError, Code
 from airside.core.money import NanoUsd, to_decimal
 from airside.core.ports import Database, Row, Transaction
 from airside.journal.queries import load
+from airside.runs.cursor import BEGINNING, cursor_of, place_of
 from airside.runs.record import RunRecord
 
 _SQL = load("airside.server", "readings.sql")
@@ -41,7 +41,7 @@ class Readings:
 
     async def calls(self, run: RunRecord, cursor: str, rows_max: int) -> tuple[list[dict[str, Any]], str]:
         """Return a page of a run's calls in their order, and the cursor of the next page or an empty text."""
-        after_us, after_id = _place(cursor)
+        after_us, after_id = place_of(cursor, BEGINNING)
 
         async def body(tx: Transaction) -> Sequence[Row]:
             return await tx.fetch(
@@ -56,7 +56,7 @@ class Readings:
         rows = await self._database.read(body)
         items = [_call(row) for row in rows[:rows_max]]
         last = rows[rows_max - 1] if len(rows) > rows_max else None
-        return items, f"{last['opened_us']}.{last['call_id']}" if last else ""
+        return items, cursor_of(last["opened_us"], last["call_id"]) if last else ""
 
 
 def node(row: Row) -> dict[str, Any]:
@@ -109,12 +109,3 @@ _CALL_FIELDS = (
     "opened_us",
     "closed_us",
 )
-
-
-def _place(cursor: str) -> tuple[int, str]:
-    if not cursor:
-        return -1, ""
-    instant, _, call_id = cursor.partition(".")
-    if not instant.isdecimal() or len(instant) > 18:
-        raise AirsideError(Code.INVALID_REQUEST, "cursor: not one that this list gave out")
-    return int(instant), call_id

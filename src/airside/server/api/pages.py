@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Query
 from pydantic import BaseModel
 
-PAGE_MAX = 200
+from airside.runs.cursor import PAGE_MAX
 
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="items on the page")]
 Cursor = Annotated[str, Query(max_length=200, description="`next_cursor` of the page before")]
