@@ -20,8 +20,9 @@ def placed(room: str) -> set[str]:
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_module_has_its_place(room: str) -> None:
     modules = {file.stem for file in (SOURCE / room).rglob("*.py")} - {"__init__"}
-    assert not modules - placed(room), "say in docs/architecture.md, under this room, what these modules are for"
-    assert not {name for name in placed(room) if name.islower()} - modules, "these modules are gone"
+    homeless, gone = sorted(modules - placed(room)), sorted({name for name in placed(room) if name.islower()} - modules)
+    assert not homeless, f"say in docs/architecture.md, under {room}/, what these are for: {', '.join(homeless)}"
+    assert not gone, f"docs/architecture.md names what is gone from {room}/: {', '.join(gone)}"
 
 
 def test_every_room_stands_in_the_table() -> None:
