@@ -22,8 +22,9 @@ from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
-from airside.adapters.clients import Gateways, ToolClient, ToolRefused, http_client, rehearse
+from airside.adapters.clients import Gateways, ToolClient, ToolRefused, rehearse
 from airside.adapters.http_hooks import hooks
+from airside.adapters.patience import http_client
 from airside.adapters.port import Context
 from airside.core.errors import AirsideError, Code
 

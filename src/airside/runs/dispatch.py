@@ -27,7 +27,7 @@ _log = structlog.get_logger(__name__)
 
 RESUBMIT_S = 5.0
 IDLE_S = 1.0
-FRONT_MAX = 400  # runs of an agent that are offered to the workers at a time: more than can start until the next look
+FRONT_MAX = 100  # runs of an agent that are offered to the workers at a time: more than can start until the next look
 TIMER_SLACK_S = 0.002
 
 

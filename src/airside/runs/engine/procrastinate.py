@@ -6,7 +6,8 @@ release fetch it. A job that its dead worker held is deleted: the run itself is 
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import procrastinate
 import psycopg
@@ -68,8 +69,24 @@ class ProcrastinateEngine:
             try:
                 await self._app.job_manager.batch_defer_jobs_async([self._job(ticket) for ticket in tickets])
             except exceptions.AlreadyEnqueued:
-                for ticket in tickets if len(tickets) > 1 else ():
-                    await self.submit(ticket)
+                waiting = await self._waiting(tickets)
+                for ticket in tickets:
+                    if _lock_name(ticket.tenant_id, ticket.run_id) not in waiting:
+                        await self.submit(ticket)
+
+    async def _waiting(self, tickets: Sequence[Ticket]) -> set[str]:
+        """Return the locks of those tickets that wait already."""
+        names = [_lock_name(ticket.tenant_id, ticket.run_id) for ticket in tickets]
+        async with self._pool.connection() as connection:
+            found = await connection.execute(
+                "SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(%s)",
+                (names,),
+            )
+            return {row[0] for row in await found.fetchall()}
+
+    @property
+    def _pool(self) -> Any:
+        return self._app.connector.pool  # type: ignore[attr-defined]  # the connector above is psycopg's
 
     def _job(self, ticket: Ticket) -> procrastinate.jobs.Job:
         return self._app.configure_task(
@@ -137,8 +154,7 @@ class ProcrastinateEngine:
 
     async def _apply_schema(self) -> None:
         """Create procrastinate's tables once, whichever of the processes comes first."""
-        pool = self._app.connector.pool  # type: ignore[attr-defined]  # the connector above is psycopg's
-        async with pool.connection() as connection, connection.transaction():
+        async with self._pool.connection() as connection, connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
             found = await (await connection.execute("SELECT to_regclass('procrastinate_jobs')")).fetchone()
             if found[0] is None:
