@@ -13,7 +13,7 @@ from airside.journal.sqlite import failures
 
 MEMORY = ":memory:"
 POLL_S = 0.000_7  # short, so that a process that commits back to back cannot starve another
-CACHE_KIB = 65_536
+CACHE_KIB = 32_768
 WAL_PAGES = 4_000  # pages of 4 KiB after which a commit, on its thread, copies the log into the file
 WAL_BYTES_KEPT = 67_108_864
 
