@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airside.core import canonical
+from airside.gateways.models import openai_chat
 from airside.gateways.models.openai_chat import ChatRequest, parse, upstream_body
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -22,6 +23,13 @@ def test_the_fast_way_and_the_canonical_way_make_the_same_pieces(role_text: str,
     request = read(messages=[{"role": "user", "content": content}, {"content": role_text, "role": "system"}])
     assert request.parts[0] == canonical.encode({"role": "user", "content": content})
     assert request.parts[1] == canonical.encode({"role": "system", "content": role_text})
+
+
+@settings(deadline=None)
+@given(st.dictionaries(TEXT, st.one_of(TEXT, st.booleans(), st.none(), st.integers(), st.floats(allow_nan=False))))
+def test_parameters_have_one_canonical_form_whichever_encoder_writes_it(parameters: dict[str, object]) -> None:
+    finite = {name: item for name, item in parameters.items() if item not in (float("inf"), float("-inf"))}
+    assert openai_chat._parameters(finite) == canonical.encode(finite)
 
 
 def conversation(first: str, second: str) -> list[dict[str, Any]]:
