@@ -22,7 +22,8 @@ from airside.core.ports import Query, Row, Transaction
 from airside.core.run import TERMINAL
 from airside.journal.backend import connect
 from airside.journal.fsck import fsck
-from airside.journal.sealing import DatabaseKeyring, load_master_key
+from airside.journal.master_key import load_master_key
+from airside.journal.sealing import DatabaseKeyring
 from benchmarks import chaos_tools
 from benchmarks.figures import figure
 from benchmarks.fleet import Fleet, descendants, settings, until

@@ -34,7 +34,8 @@ from airside.gateways.tools.hosted import HostedTools
 from airside.gateways.tools.local import LocalFace
 from airside.gateways.tools.mcp import McpFace
 from airside.journal.backend import Backend, connect
-from airside.journal.sealing import DatabaseKeyring, load_master_key
+from airside.journal.master_key import load_master_key
+from airside.journal.sealing import DatabaseKeyring
 from airside.pipeline.afterwork import Afterwork
 from airside.pipeline.approve import Approve
 from airside.pipeline.compose import compose

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from airside.config.installation import gateway_socket, prepare_folder, webhook_secret, write_private
+from airside.config.installation import gateway_socket, prepare_folder, webhook_secret
+from airside.config.private_files import write_private
 from airside.config.settings import Settings, WebhookSettings
 from airside.core.errors import AirsideError, Code
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from airside.core.errors import AirsideError, Code
 from airside.journal.backend import Backend
-from airside.journal.sealing import DatabaseKeyring, SubjectSealer, load_master_key
+from airside.journal.master_key import load_master_key
+from airside.journal.sealing import DatabaseKeyring, SubjectSealer
 from tests.journal import world
 
 KEY = bytes(range(32))

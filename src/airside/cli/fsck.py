@@ -16,7 +16,8 @@ from airside.core.ids import new_id
 from airside.journal.backend import connect
 from airside.journal.fsck import Finding, Progress
 from airside.journal.fsck import fsck as check
-from airside.journal.sealing import DatabaseKeyring, load_master_key
+from airside.journal.master_key import load_master_key
+from airside.journal.sealing import DatabaseKeyring
 
 app = group()
 

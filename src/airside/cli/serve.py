@@ -9,8 +9,8 @@ import uvloop
 from airside.cli.group import group
 from airside.cli.output import Json, say, show_json
 from airside.cli.session import KEY_FILE, Session, forget_url, remember_url, session_of
-from airside.config.installation import write_private
 from airside.config.loading import find_file
+from airside.config.private_files import write_private
 from airside.config.settings import Settings
 from airside.core.errors import AirsideError
 from airside.core.run import Role as KeyRole

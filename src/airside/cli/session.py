@@ -9,8 +9,8 @@ import typer
 from msgspec import Struct
 
 from airside.cli.client import Client
-from airside.config.installation import write_private
 from airside.config.loading import find_file, load
+from airside.config.private_files import write_private
 from airside.config.settings import Settings
 from airside.core.errors import AirsideError, Code
 

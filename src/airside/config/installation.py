@@ -1,12 +1,11 @@
 """Where an installation keeps what it needs: database, keys, webhook secret and socket, by default in one folder."""
 
 import base64
-import contextlib
 import os
-import stat
 import tempfile
 from pathlib import Path
 
+from airside.config.private_files import create_private, read_private
 from airside.config.settings import Settings
 from airside.core.errors import AirsideError, Code
 
@@ -37,9 +36,11 @@ def webhook_secret(settings: Settings) -> str:
     if settings.webhooks.secret is not None:
         return settings.webhooks.secret.get_secret_value()
     file = settings.data_dir / "webhook.secret"
-    _create_once(file, "whsec_" + base64.b64encode(os.urandom(32)).decode())
-    _refuse_open_mode(file)
-    return _read(file, "webhooks.secret")
+    try:
+        return read_private(file).strip()
+    except FileNotFoundError:
+        create_private(file, "whsec_" + base64.b64encode(os.urandom(32)).decode())
+        return read_private(file).strip()
 
 
 def gateway_socket(settings: Settings) -> Path:
@@ -48,40 +49,3 @@ def gateway_socket(settings: Settings) -> Path:
     if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
         return path
     return Path(tempfile.mkdtemp(prefix="airside-")) / "gateway.sock"
-
-
-def write_private(file: Path, text: str) -> None:
-    """Replace a file's text in one step, readable by its owner only."""
-    fresh = file.with_name(f".{file.name}.{os.getpid()}")
-    with contextlib.suppress(FileNotFoundError):
-        fresh.unlink()
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.replace(file)
-
-
-def _create_once(file: Path, text: str) -> None:
-    """Write a file unless it exists; of two processes at once, one wins and both read the same."""
-    if file.exists():
-        return
-    fresh = file.with_name(f".{file.name}.{os.getpid()}")
-    write_private(fresh, text)
-    with contextlib.suppress(FileExistsError):
-        os.link(fresh, file)
-    fresh.unlink()
-
-
-def _refuse_open_mode(file: Path) -> None:
-    if stat.S_IMODE(file.stat().st_mode) & 0o077:
-        raise AirsideError(
-            Code.MISCONFIGURED, f"{file}: readable by others than its owner", advice=f"Run chmod 600 {file}."
-        )
-
-
-def _read(file: Path, setting: str) -> str:
-    try:
-        return file.read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        raise AirsideError(Code.MISCONFIGURED, f"{setting}: cannot read {file}") from None

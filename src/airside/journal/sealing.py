@@ -9,9 +9,7 @@ and nobody without the key can test a guess; destroying the data key erases the 
 import hashlib
 import hmac
 import os
-import stat
 from collections import OrderedDict
-from pathlib import Path
 from threading import local
 
 import zstandard
@@ -31,29 +29,6 @@ NAME_DOMAIN = b"airside content v1\x00"
 PLAINTEXT_BYTES_MAX = 1_073_741_824
 SUBJECTS_MAX = 10_000  # keys kept in memory
 _SQL = queries.load("airside.journal", "sealing.sql")
-
-
-def load_master_key(path: Path) -> bytes:
-    """Return the master key in a file (64 hex digits); at first start the file is made, mode 0600.
-
-    Raises AirsideError `misconfigured` if others may read the file or it does not hold exactly one key. The file is
-    never replaced: without it everything sealed is lost, so keep a copy apart from the database.
-    """
-    try:
-        text = _read_private(path)
-    except FileNotFoundError:
-        return _create_master_key(path)
-    try:
-        key = bytes.fromhex(text.strip())
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise AirsideError(
-            Code.MISCONFIGURED,
-            f"the master key file {path} does not hold {2 * KEY_BYTES} hex digits",
-            advice="Restore the file from your copy; a new key cannot open what the old one sealed.",
-        )
-    return key
 
 
 class SubjectSealer:
@@ -201,41 +176,3 @@ def _derived(key: bytes, purpose: bytes) -> bytes:
 
 def _damaged(content_id: bytes) -> AirsideError:
     return AirsideError(Code.JOURNAL_UNAVAILABLE, f"content {content_id.hex()[:16]}… was changed or damaged")
-
-
-def _read_private(path: Path) -> str:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    with os.fdopen(descriptor, errors="replace") as file:
-        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-        if mode & 0o077:
-            raise AirsideError(
-                Code.MISCONFIGURED,
-                f"the master key file {path} has mode {mode:04o}: others on this machine may read it",
-                advice=f"Run: chmod 600 {path}",
-            )
-        return file.read(4_096)
-
-
-def _create_master_key(path: Path) -> bytes:
-    """Write a new key beside its place and link it there, so that two first starts agree on one complete file."""
-    key = os.urandom(KEY_BYTES)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    try:
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "w") as file:
-            file.write(key.hex() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)
-    except FileExistsError:
-        return load_master_key(path)
-    except OSError as error:
-        raise AirsideError(Code.MISCONFIGURED, f"the master key file {path} cannot be made: {error}") from error
-    finally:
-        draft.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-    return key
