@@ -109,7 +109,9 @@ def test_an_approval_is_edited_and_given(airside: Airside, tmp_path: Path) -> No
     run_id = submitted(airside, "payer", '{"to": "bob", "amount_usd": 50}')
     until(lambda: airside("runs", "show", run_id, "--json").json["state"] == "waiting_approval")
     (approval,) = airside("approvals", "list", "--run", run_id, "--json").json["items"]
-    assert "bob" in airside("approvals", "show", approval["id"]).out
+    shown = airside("approvals", "show", approval["id"]).out
+    assert "bob" in shown
+    assert "payments: a person looks at payments" in shown
     (tmp_path / "edit.json").write_text("{}")
     both = airside("approvals", "approve", approval["id"], "--set", "a=1", "--edit", str(tmp_path / "edit.json"))
     assert both.code == Exit.REFUSED
@@ -139,6 +141,7 @@ def test_a_kill_is_set_listed_and_lifted(airside: Airside) -> None:
     assert airside("kill", "agent", "payer", "--lift").code == 0
     assert airside("kill", "--json").json["items"] == []
     assert airside("kill", "agent").code == Exit.REFUSED
+    assert airside("kill", "run", "run_nothing").code == Exit.NOT_FOUND
 
 
 def test_keys_and_roles(airside: Airside, installation: Installation) -> None:

@@ -16,12 +16,12 @@ app = group("List, show, approve (edited if need be) and deny proposed calls.")
 
 ApprovalId = Annotated[str, typer.Argument(metavar="APPROVAL", help="id of an approval")]
 Reason = Annotated[str, typer.Option(help="journaled; the agent is told it when a call is denied")]
-COLUMNS = ("id", "state", "run", "tool", "arguments", "requested_us", "decide_by_us")
+COLUMNS = ("id", "state", "run", "agent", "tool", "because", "decide_by_us")
 FIELDS = (
     "id",
     "state",
     "run",
-    "call",
+    "agent",
     "tool",
     "arguments",
     "edited_arguments",
@@ -51,7 +51,10 @@ def list_(
     if json_:
         show_json(page)
         return
-    show_table(page["items"], COLUMNS, "nothing waits for an approval" if state == "pending" else "no approvals")
+    rows = [_told(approval) for approval in page["items"]]
+    show_table(rows, COLUMNS, "nothing waits for an approval" if state == "pending" else "no approvals")
+    if any(row["state"] == "pending" for row in rows):
+        say("look and decide: airside approvals show ID, then approve ID [--set NAME=VALUE], or deny ID")
     if page["next_cursor"]:
         say(f"more: airside approvals list --cursor {page['next_cursor']}")
 
@@ -102,5 +105,12 @@ def _value(text: str) -> Any:
         return text
 
 
-def _print(approval: Any, json_: bool) -> None:
-    show_json(approval) if json_ else show_fields(approval, FIELDS)
+def _told(approval: dict[str, Any]) -> dict[str, Any]:
+    """Return an approval with the rules that asked for a person, and why they do, in words."""
+    reasons = approval["decision"]["reasons"]
+    words = (f"{reason['rule']}: {reason['because']}".removesuffix(": ") for reason in reasons)
+    return approval | {"because": "; ".join(words)}
+
+
+def _print(approval: dict[str, Any], json_: bool) -> None:
+    show_json(approval) if json_ else show_fields(_told(approval), FIELDS)
