@@ -11,10 +11,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import SettingsError
+from pydantic_settings import SettingsConfigDict, SettingsError
 
 from airside.config import consistency
-from airside.config import settings as schema
 from airside.config.providers import with_built_in
 from airside.config.settings import Settings
 from airside.core.errors import AirsideError, Code
@@ -42,7 +41,7 @@ def load(file: Path | None, environ: Mapping[str, str], **overrides: Any) -> Set
     if file is not None:
         _check_text(file)
     try:
-        settings = schema.load(file, **overrides)
+        settings = _merged(file, overrides)
     except ValidationError as error:
         raise AirsideError(Code.MISCONFIGURED, f"{name}: {explain(error.errors(include_input=False))}") from None
     except SettingsError as error:
@@ -63,6 +62,15 @@ def explain(errors: list[ErrorDetails], places_max: int = 5) -> str:
     if len(errors) > places_max:
         lines.append(f"and {len(errors) - places_max} more")
     return "; ".join(lines)
+
+
+def _merged(file: Path | None, overrides: Mapping[str, Any]) -> Settings:
+    """Return what file, environment and overrides say together. The file reaches its source by way of a class."""
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(**{**Settings.model_config, "yaml_file": file})
+
+    return FromFile(**overrides)
 
 
 def _check_text(file: Path) -> None:

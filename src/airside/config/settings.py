@@ -6,7 +6,7 @@ field are honoured as aliases: `MODEL_PROVIDER` and `MAX_COST_PER_QUERY`. Unknow
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
@@ -221,14 +221,3 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order of precedence: arguments, environment, file."""
         return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
-
-
-def load(file: Path | None, **overrides: Any) -> Settings:
-    """Read `file` (if given) and the environment. Raises pydantic.ValidationError or FileNotFoundError."""
-    if file is not None and not file.is_file():
-        raise FileNotFoundError(f"no configuration file {file}")
-
-    class FromFile(Settings):
-        model_config = SettingsConfigDict(**{**Settings.model_config, "yaml_file": file})
-
-    return FromFile(**overrides)
