@@ -92,6 +92,22 @@ async def test_a_program_is_reached_through_links_that_lie_in_masked_places(laun
 
 
 @pytest.mark.usefixtures("spaces")
+async def test_a_namespace_is_not_left_by_another_namespace_a_keyring_or_a_strange_socket(run):
+    seen = value(await run("escape"))
+    assert seen == {
+        "unshare a user namespace": "EPERM",
+        "clone into a user namespace": "EPERM",
+        "the session's keyring": "EPERM",
+        "io_uring": "EPERM",
+        "vsock": "EAFNOSUPPORT",
+        "kernel cryptography": "EAFNOSUPPORT",
+        "unix": "done",
+        "internet": "done",
+        "a program": 0,
+    }
+
+
+@pytest.mark.usefixtures("spaces")
 async def test_a_namespace_can_write_to_nothing_but_its_own_folder(run, tmp_path):
     tmp_path.chmod(0o777)
     paths = ["/written", "/etc/written", str(AGENTS / "written"), "/dev/shm/written", "own", "/var/tmp/written"]

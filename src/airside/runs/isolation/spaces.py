@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
-from airside.runs.isolation import linux, view
+from airside.runs.isolation import linux, syscalls, view
 from airside.runs.isolation.wire import Orders
 
 INSIDE_ID: Final = 1_000
@@ -139,6 +139,7 @@ def _be_init(news: socket.socket, agent: Callable[[str], NoReturn]) -> NoReturn:
         view.renew_proc()
         linux.forbid_new_privileges()
         linux.drop_capabilities()
+        syscalls.restrict()
         child = os.fork()
         if child:
             _watch_over(child, news)
