@@ -85,7 +85,8 @@ class Gateways:
         inner = error.get("data")
         code = error.get("code") if isinstance(error.get("code"), str) else None
         code = code or (inner.get("code") if isinstance(inner, dict) else None) or Code.UPSTREAM_FAILED
-        raise refusal(str(code), str(error.get("message") or f"the gateway answered {status}"))
+        message = str(error.get("message") or f"the gateway answered {status}")
+        raise refusal(str(code), message.removeprefix(f"{code}: "))
 
     async def _patiently(self, url: str, body: bytes) -> tuple[int, bytes]:
         """Return status and content, sending again while the gateway is away; see PatientTransport."""
@@ -121,6 +122,8 @@ class ModelClient:
         """
         conversation = [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)
         body = {"model": self._gateways.context.model, "messages": conversation} | parameters
+        if not body["model"]:
+            raise ModelRefused(Code.INVALID_REQUEST, "no model is named: set `model` of the agent, or pass model=...")
         answer = await self._gateways.post("/v1/chat/completions", body, ModelRefused)
         message: Message = answer["choices"][0]["message"]
         return message
