@@ -1,6 +1,6 @@
 """A Call: one thing an agent does to the world, and its Outcome."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -86,7 +86,7 @@ class Need(Struct, frozen=True):
 class Sink(Protocol):
     """Where a streaming call's deltas go while it runs."""
 
-    async def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes) -> Awaitable[None]:
         """Deliver a part of the answer; raises CancelledError when the client has gone."""
         ...
 

@@ -160,17 +160,21 @@ class EventStream:
         self.headers: list[tuple[bytes, bytes]] = []
         self.started = False
 
-    async def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes) -> Awaitable[None]:
         """Send a chunk, preceded by the response's head if it is the first."""
-        if not self.started:
-            await self._start()
-        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+        if self.started:
+            return self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+        return self._begin(chunk)
 
     async def end(self, chunk: bytes) -> None:
         """Send the last chunk and end the response."""
         if not self.started:
             await self._start()
         await self._send({"type": "http.response.body", "body": chunk})
+
+    async def _begin(self, chunk: bytes) -> None:
+        await self._start()
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
 
     async def _start(self) -> None:
         self.started = True

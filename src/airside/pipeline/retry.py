@@ -1,8 +1,7 @@
 """Retries, as requirement E1 says: transient failures only, three tries in all, 2**n + U(0, 1) seconds apart."""
 
 import random
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
@@ -53,7 +52,7 @@ class _Watched:
         self._sink = sink
         self.delivered = False
 
-    def write(self, chunk: bytes) -> Coroutine[Any, Any, None]:
+    def write(self, chunk: bytes) -> Awaitable[None]:
         self.delivered = True
         return self._sink.write(chunk)
 
