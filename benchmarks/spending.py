@@ -25,7 +25,7 @@ from airside.journal import events, queries
 TENANT = "default"
 FAR_US = 4_000_000_000_000_000
 BLOCKED_TRIES = 20
-_SQL = queries.load("airside", "testing.sql")
+_SQL = queries.load("airside.testing", "testing.sql")
 _NODES = Query("nodes", "SELECT * FROM budgets WHERE tenant_id = :tenant_id")
 _RUNS = Query("runs", "SELECT run_id, budget_path FROM runs WHERE tenant_id = :tenant_id")
 _CALLS = Query(

@@ -14,7 +14,7 @@ from pathlib import Path
 SOURCE = Path("src/airside")
 SETTINGS = SOURCE / "config" / "settings.py"
 CODES = SOURCE / "core" / "errors.py"
-FOR_OTHERS = (SOURCE / "testing.py", SOURCE / "__init__.py")
+FOR_OTHERS = (SOURCE / "testing", SOURCE / "__init__.py")
 CALLED_BY_FRAMEWORKS = frozenset(
     {
         "capture_signals",  # uvicorn
@@ -77,7 +77,7 @@ def _codes(root: Path, trees: dict[Path, ast.Module]) -> Iterator[str]:
 def _names(root: Path, trees: dict[Path, ast.Module]) -> Iterator[str]:
     mentioned = Counter(word for path in trees for word in _WORD.findall(path.read_text()))
     for path, tree in trees.items():
-        if path in {root / public for public in FOR_OTHERS}:
+        if any(path.is_relative_to(root / public) for public in FOR_OTHERS):
             continue
         for name, line in _definitions(tree):
             if mentioned[name] == 1 and name not in CALLED_BY_FRAMEWORKS:
