@@ -128,6 +128,13 @@ async def test_a_namespace_reaches_the_gateway_and_nothing_else(run, gateway):
     assert "connected" not in seen[1:]
 
 
+@pytest.mark.usefixtures("spaces")
+async def test_a_namespace_reaches_gateways_that_are_not_on_this_machine_by_tcp(run, gateway, spec):
+    elsewhere = f"http://127.1:{gateway.port}"  # a name that nobody takes for this machine's own loopback
+    end = await run("ask", "who are you?", gateway_url=elsewhere, gateway_socket="/nowhere/gateway.sock")
+    assert end.kind is EndKind.RETURNED, end.message
+
+
 async def test_the_gateway_is_reached_with_the_run_token(run, gateway):
     end = await run("ask", "who are you?")
     assert value(end) == "I am the gateway"

@@ -189,7 +189,7 @@ class _Watch:
             if self._orders.gateway_socket:
                 there = await asyncio.open_unix_connection(self._orders.gateway_socket)
             else:
-                address = urlsplit(self._orders.gateway_url)
+                address = urlsplit(self._orders.gateway_outside)
                 there = await asyncio.open_connection(address.hostname, address.port or 80)
         except OSError:
             writer.transport.abort()

@@ -24,11 +24,17 @@ class NamespaceLauncher(ProcessLauncher):
     def orders(self, spec: AttemptSpec) -> wire.Orders:
         """Return what the attempt is told; inside, the gateway is always on the namespace's own loopback."""
         address = urlsplit(spec.gateway_url)
-        if not spec.gateway_socket and address.hostname not in _LOOPBACK:
+        if address.scheme != "http":
             raise AirsideError(
-                Code.MISCONFIGURED, f"namespace isolation needs the gateways on this machine, not on {address.hostname}"
+                Code.MISCONFIGURED,
+                "server.gateway_url: namespace isolation reaches the gateways by http:// only",
+                advice="Give their address in the private network, or set runs.isolation to process.",
             )
-        return structs.replace(super().orders(spec), gateway_url=f"http://127.0.0.1:{address.port or 80}")
+        return structs.replace(
+            super().orders(spec),
+            gateway_url=f"http://127.0.0.1:{address.port or 80}",
+            gateway_socket=spec.gateway_socket if address.hostname in _LOOPBACK else "",
+        )
 
 
 async def unavailable() -> str:

@@ -22,6 +22,7 @@ def main() -> int:
         token="",
         gateway_url=f"http://127.0.0.1:{PORT}",
         gateway_socket="",
+        gateway_outside="",
         model="",
         tools=(),
         seed=0,

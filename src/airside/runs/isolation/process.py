@@ -66,6 +66,7 @@ class ProcessLauncher:
             token=spec.token,
             gateway_url=spec.gateway_url.rstrip("/"),
             gateway_socket=spec.gateway_socket,
+            gateway_outside=spec.gateway_url,
             model=spec.agent.model,
             tools=tuple(spec.agent.tools),
             seed=spec.seed,

@@ -36,7 +36,8 @@ class Preloaded(Struct, frozen=True):
 
 class Orders(Struct, frozen=True, kw_only=True):
     """All that an attempt needs to know; `spaces` asks for namespaces, which mask
-    the `masked` places, but for the `readable` ones in them, and all `hidden` ones."""
+    the `masked` places, but for the `readable` ones in them, and all `hidden` ones. From there the gateway is reached
+    through the guard, which finds it at `gateway_socket`, else at `gateway_outside`."""
 
     run_id: str
     attempt: int
@@ -46,6 +47,7 @@ class Orders(Struct, frozen=True, kw_only=True):
     token: str
     gateway_url: str
     gateway_socket: str
+    gateway_outside: str
     model: str
     tools: tuple[str, ...]
     seed: int
