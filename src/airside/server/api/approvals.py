@@ -55,9 +55,7 @@ async def decide(approval_id: ApprovalId, verdict: Verdict, principal: Reviewer,
     if verdict.decision == "deny":
         if verdict.arguments is not None:
             raise AirsideError(Code.INVALID_REQUEST, "a denied call takes no arguments")
-        review = await plane.services.reviews.deny(
-            principal.tenant_id, approval_id, principal.key_id, reason=verdict.reason
-        )
+        review = await reviews.deny(principal.tenant_id, approval_id, principal.key_id, reason=verdict.reason)
     else:
         review = await reviews.approve(
             principal.tenant_id,

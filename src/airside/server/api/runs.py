@@ -140,7 +140,6 @@ async def resolve(run_id: RunId, found: Resolution, principal: Operator, plane: 
     if found.finding == "give_up":
         return (await held_runs.fail(tenant_id, run_id, by)).public()
     result = b"" if found.result is None else canonical.encode(found.result)
-    run = await plane.services.held.resolve(
-        tenant_id, run_id, Finding(found.finding), by, call_id=found.call_id, result=result
-    )
+    finding = Finding(found.finding)
+    run = await held_runs.resolve(tenant_id, run_id, finding, by, call_id=found.call_id, result=result)
     return run.public()
