@@ -9,6 +9,7 @@ stops taking runs, ends its attempts, lets calls settle, and closes the database
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -158,9 +159,16 @@ def _services(ground: _Ground, roles: frozenset[Role], meeting: Meeting, stack: 
 
 
 def hidden_paths(settings: Settings) -> tuple[str, ...]:
-    """Return what an attempt must never see: the data folder and every file that holds a key."""
-    files = [settings.master_key_file, *[provider.api_key_file for provider in settings.providers.values()]]
-    return tuple(str(path.absolute()) for path in (settings.data_dir, *files) if path is not None)
+    """Return what an attempt must never see: the data folder, the settings file, and what holds keys or data."""
+    keys = [settings.master_key_file, *[provider.api_key_file for provider in settings.providers.values()]]
+    private = (settings.data_dir, *keys, settings.model_config.get("yaml_file"), *_sqlite_files(settings))
+    return tuple(str(Path(str(path)).absolute()) for path in private if path is not None)
+
+
+def _sqlite_files(settings: Settings) -> tuple[str, ...]:
+    """Return the database's files, which may lie outside the data folder."""
+    scheme, _, path = database_url(settings).partition(":///")
+    return (path, f"{path}-wal", f"{path}-shm") if scheme == "sqlite" else ()
 
 
 async def _gateways(

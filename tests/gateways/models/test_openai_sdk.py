@@ -143,13 +143,12 @@ async def test_provider_refusal_is_a_bad_request_with_its_words_and_without_our_
             await w.openai.chat.completions.create(model=MODEL, messages=orphan)
         assert caught.value.code == "upstream_rejected"
         assert caught.value.body["upstream"]["type"] == "invalid_request_error"
-        w.fake.faults.append(
-            Fault(status=422, raw=b'{"error": {"message": "bad key sk-fake-provider-key-0123456789"}}')
-        )
-        with pytest.raises(openai.BadRequestError) as leaked:
-            await w.openai.chat.completions.create(model=MODEL, messages=USER)
-        assert "sk-fake" not in str(leaked.value.body)
-        assert "[redacted]" in leaked.value.message
+        for spelling in (b"sk-fake-provider-key-0123456789", b"\\u0073k-fake-provider-key-\\u0030123456789"):
+            w.fake.faults.append(Fault(status=422, raw=b'{"error": {"message": "bad key ' + spelling + b'"}}'))
+            with pytest.raises(openai.BadRequestError) as leaked:
+                await w.openai.chat.completions.create(model=MODEL, messages=USER)
+            assert "provider-key" not in str(leaked.value.body)
+            assert "[redacted]" in leaked.value.message
 
 
 async def test_models_are_listed_for_valid_tokens_only() -> None:

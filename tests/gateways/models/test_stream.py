@@ -132,6 +132,11 @@ def test_what_is_no_whole_stream_is_broken(data: bytes) -> None:
         assemble(data)
 
 
+def test_nesting_without_end_is_a_broken_stream() -> None:
+    with pytest.raises(BrokenStream):
+        assemble(b'data: {"choices": ' + b"[" * 5_000 + b"]" * 5_000 + b"}\n\n")
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_garbage_never_raises_anything_else(data: bytes) -> None:

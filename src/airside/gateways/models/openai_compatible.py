@@ -162,22 +162,24 @@ class OpenAICompatible:
     def _provider_error(self, body: bytes) -> tuple[dict[str, Any], str]:
         """Return the provider's error object and message, without our key in them."""
         text = body.decode("utf-8", "replace")
-        if self._key:
-            text = text.replace(self._key, "[redacted]")
         try:
-            value = msgspec.json.decode(text)
-        except msgspec.MsgspecError:
-            return {}, text[:MESSAGE_CHARS_MAX].strip()
+            said = msgspec.json.encode(msgspec.json.decode(text)).decode()  # undoes escapes, which could hide the key
+        except (msgspec.MsgspecError, RecursionError):
+            return {}, self._without_key(text)[:MESSAGE_CHARS_MAX].strip()
+        value = msgspec.json.decode(self._without_key(said))
         error = value.get("error", value) if isinstance(value, dict) else {}
         error = error if isinstance(error, dict) else {"message": str(error)}
         return error, str(error.get("message") or "")[:MESSAGE_CHARS_MAX]
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._key, "[redacted]") if self._key else text
 
 
 async def _whole(answer: Answer) -> tuple[bytes, Any]:
     body = await answer.read(ANSWER_BYTES_MAX)
     try:
         completion = _completion(body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         raise BrokenStream("the answer is not a chat completion") from None
     if not completion.choices:
         raise BrokenStream("the answer holds no choice")

@@ -131,7 +131,7 @@ class Assembler:
         """Return the choice of a chunk, if it has one, and keep what else it says; raises BrokenStream."""
         try:
             chunk = _decode(event)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             raise BrokenStream("an event of the stream is not a JSON object") from None
         if chunk.get("error"):
             raise BrokenStream("the provider reported an error in the middle of the stream")
