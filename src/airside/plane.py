@@ -135,7 +135,9 @@ async def _ground(settings: Settings, stack: AsyncExitStack) -> _Ground:
     master_key = load_master_key(master_key_file(settings))
     backend = await connect(database_url(settings), settings=settings.database, executor_id=new_id("exe"))
     stack.push_async_callback(backend.close)
-    return _Ground(settings, SystemClock(), backend, DatabaseKeyring(backend.database, master_key))
+    keyring = DatabaseKeyring(backend.database, master_key)
+    await keyring.prove(settings.tenant)
+    return _Ground(settings, SystemClock(), backend, keyring)
 
 
 def _services(ground: _Ground, roles: frozenset[Role], meeting: Meeting, stack: AsyncExitStack) -> RunServices:

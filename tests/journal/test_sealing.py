@@ -113,6 +113,14 @@ async def test_the_wrong_master_key_is_said_aloud(backend: Backend) -> None:
     assert "master key" in refused.value.message
 
 
+async def test_a_master_key_is_proved_from_the_first_start_on(backend: Backend) -> None:
+    await DatabaseKeyring(backend.database, KEY).prove("default")
+    await DatabaseKeyring(backend.database, KEY).prove("default")
+    with pytest.raises(AirsideError) as raised:
+        await DatabaseKeyring(backend.database, b"x" * 32).prove("default")
+    assert raised.value.code is Code.MISCONFIGURED
+
+
 async def test_a_wrapped_key_cannot_be_moved_to_another_subject(backend: Backend) -> None:
     ring = DatabaseKeyring(backend.database, KEY)
     await ring.subject("default", "amy")

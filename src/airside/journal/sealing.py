@@ -28,6 +28,7 @@ FORMAT = b"\x01"
 NAME_DOMAIN = b"airside content v1\x00"
 PLAINTEXT_BYTES_MAX = 1_073_741_824
 SUBJECTS_MAX = 10_000  # keys kept in memory
+PROOF = "master-key"  # the subject whose key shows that the master key fits
 _SQL = queries.load("airside.journal", "sealing.sql")
 
 
@@ -94,6 +95,14 @@ class DatabaseKeyring:
         sealer = SubjectSealer(tenant_id, subject, self._unwrap(tenant_id, subject, wrapped))
         self.keep(tenant_id, subject, sealer)
         return sealer
+
+    async def prove(self, tenant_id: str) -> None:
+        """Raise AirsideError `misconfigured` unless the master key is the one that this database was begun with.
+
+        A key of its own stands for that from the first start on; else a lost master key would be found out by the
+        first run that reads what an older one wrote.
+        """
+        await self.subject(tenant_id, PROOF)
 
     def fresh(self, tenant_id: str, subject: str) -> tuple[SubjectKey, Body[None]]:
         """Return a key for a subject that nobody else can know yet, and what writes it in the caller's transaction.
