@@ -45,31 +45,38 @@ async def last_start_ms(url: str, run: str, tool: str) -> float:
 def one_kill(client: Client, fleet: Fleet, url: str, scope: str, name: str) -> dict[str, Any]:
     """Load the fleet, kill, and look."""
     run_ids = [client.post("/api/v1/runs", {"agent": "kill_loop", "input": f"task-{n}"})["id"] for n in range(LOAD)]
-    until(lambda: all(client.get(f"/api/v1/runs/{run_id}")["state"] == "running" for run_id in run_ids), "load", 60)
-    time.sleep(1.0)
+    until(lambda: all(_calls_made(client, run_id) for run_id in run_ids), "every run to make calls", 90, 0.2)
     target = run_ids[0] if scope == "run" else name
     client.post("/api/v1/kills", {"scope": scope, "name": target, "reason": "benchmark"})
     killed = time.perf_counter()
     gone_ms = 0.0
     if scope != "tool":
         watched = run_ids[:1] if scope == "run" else run_ids
-        until(lambda: all(_over(client, run_id) for run_id in watched), "the killed runs to stop", 30)
+        until(lambda: not _under_way(client) & {*watched}, "the killed runs to stop", 30)
         if scope != "run":
             until(lambda: not _attempts(fleet), "the processes to be gone", 30)
         gone_ms = (time.perf_counter() - killed) * 1_000
     time.sleep(max(0.0, 2.0 - (time.perf_counter() - killed)))
     late_ms = asyncio.run(last_start_ms(url, run_ids[0] if scope == "run" else "", name if scope == "tool" else ""))
-    states = sorted({client.get(f"/api/v1/runs/{run_id}")["state"] for run_id in run_ids})
     client.delete("/api/v1/kills", scope=scope, name=target)
-    for run_id in run_ids:
-        if not _over(client, run_id):
-            client.post(f"/api/v1/runs/{run_id}/cancel")
-    until(lambda: all(_over(client, run_id) for run_id in run_ids), "the load to end", 60)
-    return {"scope": scope, "last_start_ms": round(late_ms, 1), "gone_ms": round(gone_ms, 1), "states": states}
+    left = _under_way(client)
+    for run_id in left:
+        client.post(f"/api/v1/runs/{run_id}/cancel")
+    until(lambda: not _under_way(client), "the load to end", 90, 0.1)
+    found = {"scope": scope, "last_start_ms": round(late_ms, 1), "gone_ms": round(gone_ms, 1), "went_on": len(left)}
+    print(found, flush=True)
+    return found
 
 
-def _over(client: Client, run_id: str) -> bool:
-    return client.get(f"/api/v1/runs/{run_id}")["state"] not in {"running", "queued"}
+def _calls_made(client: Client, run_id: str) -> int:
+    calls: int = client.get(f"/api/v1/runs/{run_id}")["budget"]["calls"]["spent"]
+    return calls
+
+
+def _under_way(client: Client) -> set[str]:
+    """The runs that execute or will, asked for by state: a look at each would load what is measured."""
+    pages = [client.get("/api/v1/runs", state=state, limit=200) for state in ("queued", "running")]
+    return {run["id"] for page in pages for run in page["items"]}
 
 
 def _attempts(fleet: Fleet) -> list[int]:
