@@ -5,6 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from airside.core.errors import AirsideError, Code
+from airside.core.run import Principal
+from airside.plane import Plane
 from airside.runs.kills import NAME_CHARACTERS_MAX, REASON_CHARACTERS_MAX, Scope
 from airside.server.api.plane_of import PlaneOf
 from airside.server.api.strict import Body, StrictRoute
@@ -24,6 +27,7 @@ class NewKill(Body):
 @router.post("", status_code=201)
 async def put(new: NewKill, principal: Operator, plane: PlaneOf) -> dict[str, Any]:
     """Stop it: no call starts a second later, and what executes ends within five."""
+    _check_reach(new.scope, principal, plane)
     ended = await plane.services.kills.set(principal.tenant_id, new.scope, new.name, new.reason, principal.key_id)
     return {"scope": new.scope.value, "name": new.name, "runs_ended": ended}
 
@@ -42,5 +46,16 @@ async def lift(
     name: Annotated[str, Query(max_length=NAME_CHARACTERS_MAX)] = "",
 ) -> dict[str, Any]:
     """Lift a kill; runs that it ended stay ended."""
+    _check_reach(scope, principal, plane)
     await plane.services.kills.lift(principal.tenant_id, scope, name, principal.key_id)
     return {"scope": scope.value, "name": name, "lifted": True}
+
+
+def _check_reach(scope: Scope, principal: Principal, plane: Plane) -> None:
+    """Let only keys of the installation's own tenant stop, or start again, what other tenants run."""
+    if scope is Scope.ALL and principal.tenant_id != plane.settings.tenant:
+        raise AirsideError(
+            Code.FORBIDDEN,
+            "a kill of everything would reach other tenants",
+            advice="Kill the scope `tenant`, or use a key of the tenant that the setting `tenant` names.",
+        )
