@@ -253,3 +253,10 @@ async def test_the_unix_socket_serves_the_same(served: Served) -> None:
     async with httpx2.AsyncClient(transport=transport, base_url="http://airside") as client:
         assert (await client.get("/healthz")).status_code == 200
         assert (await client.get("/v1/models")).status_code == 401
+
+
+@pytest.mark.parametrize("value", ["a\x00b", "line\nbreak", "\u202eevil"])
+async def test_labels_that_cannot_be_printed_are_refused(served: Served, value: str) -> None:
+    task = {"agent": "hello", "input": None, "labels": {"workflow": value}}
+    answer = await served.admin.post("/api/v1/runs", json=task)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")

@@ -75,6 +75,8 @@ def check(submission: Submission, settings: Settings) -> None:
             raise AirsideError(Code.INVALID_REQUEST, f"unknown label {name[:100]!r}; known are {', '.join(LABELS)}")
         if not value or len(value) > LABEL_CHARACTERS_MAX:
             raise AirsideError(Code.INVALID_REQUEST, f"label {name} needs 1 to {LABEL_CHARACTERS_MAX} characters")
+        if not value.isprintable():  # labels name budgets, in more than one notation
+            raise AirsideError(Code.INVALID_REQUEST, f"label {name} holds characters that cannot be printed")
     if submission.webhook_url:
         _check_url(submission.webhook_url)
 
