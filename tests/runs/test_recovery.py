@@ -79,6 +79,33 @@ async def test_a_worker_that_lost_its_lease_stops_and_writes_nothing(plane: Hous
     assert (now.state, now.attempt) == (RunState.RUNNING, 1)
 
 
+async def test_an_attempt_that_starts_while_leases_are_renewed_goes_on(plane: House) -> None:
+    go_on = asyncio.Event()
+
+    async def waits(plane: House, spec: AttemptSpec) -> bytes:
+        await go_on.wait()
+        return b'"done"'
+
+    run = await running(plane, waits)
+    held_now = plane.services.leases.held
+    plane.services.leases.held = frozenset  # what was held when the renewal began
+    await plane.services.leases.renew()
+    plane.services.leases.held = held_now
+    go_on.set()
+    assert (await plane.until(run, RunState.SUCCEEDED)).attempt == 1
+
+
+async def test_an_attempt_that_nobody_executes_is_not_kept_alive(url: str) -> None:
+    async with house(url, works=False) as plane:
+        run = await plane.submit()
+        assert await plane.services.sweeper._attempts.start(TENANT, run.run_id)
+        await expire(plane)
+        await plane.services.leases.renew()
+        await plane.services.sweeper.sweep()
+        again = await plane.services.runs.get(TENANT, run.run_id)
+        assert (again.state, again.crashes) == (RunState.QUEUED, 1)
+
+
 async def test_starting_a_run_twice_starts_it_once(plane: House) -> None:
     run = await running(plane)
     ticket = Ticket(run.tenant_id, run.run_id, run.release, 0)

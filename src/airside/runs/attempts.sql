@@ -21,7 +21,14 @@ ON CONFLICT (executor_id) DO UPDATE SET releases = excluded.releases, lease_unti
 DELETE FROM executors WHERE executor_id = :executor_id
 
 -- name: renew_attempts
-UPDATE attempts SET lease_until_us = :lease_until_us WHERE worker_id = :worker_id AND ended_us IS NULL
+-- The attempts that a worker executes, by their runs.
+UPDATE attempts SET lease_until_us = :lease_until_us
+WHERE worker_id = :worker_id AND ended_us IS NULL AND run_id IN (SELECT value FROM json_each(:runs))
+
+-- name: renew_attempts (postgres)
+UPDATE attempts SET lease_until_us = :lease_until_us
+WHERE worker_id = :worker_id AND ended_us IS NULL
+    AND run_id = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(:runs AS jsonb))))
 
 -- name: live_attempts
 SELECT a.tenant_id, a.run_id, a.attempt FROM attempts a WHERE a.worker_id = :worker_id AND a.ended_us IS NULL

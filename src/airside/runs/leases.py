@@ -32,22 +32,32 @@ class Leases:
         self._kind = kind
         self._releases = json.dumps(sorted(releases))
         self._renewed_s = clock.monotonic_s()
-        self.on_alive: Callable[[Set[AttemptKey]], None] = lambda _: None
-        """Called with the attempts that are still this process's; what it runs beyond them is lost."""
+        self.held: Callable[[], Set[AttemptKey]] = frozenset
+        """Says which attempts this process executes now. Others in its name are not renewed: nobody works on them."""
+        self.on_lost: Callable[[Set[AttemptKey]], None] = lambda _: None
+        """Called with the attempts among those that are no longer this process's."""
 
     async def renew(self) -> None:
-        """Renew all leases once; raises `journal_unavailable` if that failed, after giving up lost attempts."""
-        asked_s = self._clock.monotonic_s()
+        """Renew all leases once; raises `journal_unavailable` if that failed, after giving up lost attempts.
+
+        Only attempts that were held before the database was asked are judged by its answer: one that starts meanwhile
+        may not be in it.
+        """
+        asked_s, held = self._clock.monotonic_s(), self.held()
+
+        async def body(tx: Transaction) -> Set[AttemptKey]:
+            return await self._renew(tx, held)
+
         try:
-            alive = await self._database.transact(self._renew)
+            alive = await self._database.transact(body)
         except AirsideError:
             if self._clock.monotonic_s() - self._renewed_s > self._settings.lease_expire_s:
-                self.on_alive(frozenset())
+                self.on_lost(held)
             raise
         self._renewed_s = asked_s
-        self.on_alive(alive)
+        self.on_lost(held - alive)
 
-    async def _renew(self, tx: Transaction) -> Set[AttemptKey]:
+    async def _renew(self, tx: Transaction, held: Set[AttemptKey]) -> Set[AttemptKey]:
         until_us = tx.now_us + int(self._settings.lease_expire_s * SECOND_US)
         await tx.execute(
             _SQL["renew_executor"],
@@ -56,7 +66,12 @@ class Leases:
             releases=self._releases,
             lease_until_us=until_us,
         )
-        await tx.execute(_SQL["renew_attempts"], worker_id=self._executor_id, lease_until_us=until_us)
+        await tx.execute(
+            _SQL["renew_attempts"],
+            worker_id=self._executor_id,
+            runs=json.dumps(sorted(run_id for _, run_id, _ in held)),
+            lease_until_us=until_us,
+        )
         rows = await tx.fetch(_SQL["live_attempts"], worker_id=self._executor_id)
         return frozenset((row["tenant_id"], row["run_id"], row["attempt"]) for row in rows)
 

@@ -113,7 +113,7 @@ class RunServices:
                 database, journal, keyring, settings, clock, runs, attempts, orphans, signals, journal.executor_id
             )
             worker = Worker(parts, launcher_for, place)
-            leases.on_alive = worker.alive
+            leases.held, leases.on_lost = worker.held, worker.lose
         tools = {name: tuple(agent.tools) for name, agent in settings.agents.items()}
         return cls(
             runs=runs,

@@ -70,6 +70,12 @@ class Live:
         self.suspend: RunState | None = None
         self.lost = False
 
+    @property
+    def key(self) -> AttemptKey:
+        """What names the attempt among leases."""
+        run = self.started.run
+        return run.tenant_id, run.run_id, run.attempt
+
 
 class Worker:
     """Executes attempts in this process."""
@@ -101,11 +107,14 @@ class Worker:
             if self._live.get(started.run.key) is live:
                 del self._live[started.run.key]
 
-    def alive(self, attempts: Set[AttemptKey]) -> None:
-        """Stop every attempt that is not among those whose lease this process holds."""
+    def held(self) -> Set[AttemptKey]:
+        """Return the attempts that this process executes."""
+        return frozenset(live.key for live in self._live.values())
+
+    def lose(self, attempts: Set[AttemptKey]) -> None:
+        """Stop attempts whose lease this process no longer holds, and write nothing more in their name."""
         for live in self._live.values():
-            run = live.started.run
-            if (run.tenant_id, run.run_id, run.attempt) not in attempts:
+            if live.key in attempts:
                 live.lost = True
                 live.stop.set()
 
