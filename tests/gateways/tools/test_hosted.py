@@ -120,6 +120,15 @@ async def _killed_in_flight(tooling: Tooling, tmp_path: Path, name: str) -> Airs
     return failure
 
 
+async def test_a_call_to_a_host_that_is_dead_but_not_yet_buried_was_not_sent(tooling: Tooling, tmp_path: Path) -> None:
+    life = tooling.hosted._life
+    assert life is not None
+    life.writer.close()
+    failure = await tooling.failure("wait_write", signal_file=str(tmp_path / "go"))
+    assert isinstance(failure, TransientError)
+    assert failure.details["not_sent"] is True
+
+
 async def test_calls_wait_for_a_host_that_is_being_restarted(tooling: Tooling) -> None:
     assert (await tooling.failure("kill_myself")).code is Code.OUTCOME_UNKNOWN
     answers = await asyncio.gather(*[tooling.call("echo", value=number) for number in range(20)])

@@ -56,6 +56,11 @@ class _Process(Struct):
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
+    @property
+    def hears(self) -> bool:
+        """Whether frames can still be sent; false from the moment it dies, a little before it is buried."""
+        return not self.writer.is_closing()
+
     def kill(self) -> None:
         """End the host and everything it started; it leads a session of its own."""
         with suppress(ProcessLookupError):
@@ -120,7 +125,7 @@ class HostedTools:
 
     async def _exchange(self, call: Call) -> Answer:
         life = self._life
-        if life is None:  # it died between the event and now
+        if life is None or not life.hears:  # it died between the event and now
             self._slots.release()
             raise fault_error(call, Fault.NOT_SENT)
         self._number += 1
@@ -145,7 +150,7 @@ class HostedTools:
         if number not in self._executions:
             return
         execution.overdue = True
-        if cancel:
+        if cancel and life.hears:
             life.writer.write(frames.encode(frames.Cancel(number)))
         overdue = sum(execution.overdue for execution in self._executions.values())
         if overdue >= self._settings.concurrency_max:
