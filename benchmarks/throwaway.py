@@ -3,7 +3,6 @@
 Tests and benchmarks share it, because both want fresh databases and a server that can be stopped, crashed and started.
 """
 
-import asyncio
 import contextlib
 import itertools
 import os
@@ -112,8 +111,3 @@ def throwaway_postgres(*, durable: bool = True) -> Iterator[ThrowawayPostgres]:
             ThrowawayPostgres(server).stop()
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-async def start_in_thread(postgres: ThrowawayPostgres) -> None:
-    """Start a stopped server without holding up the event loop whose clients wait for it."""
-    await asyncio.to_thread(postgres.start)

@@ -113,14 +113,13 @@ def _folders(program: Path) -> tuple[str, ...]:
 
 async def _preload(key: bytes, spec: AttemptSpec, gateway_url: str) -> "_Zygote":
     """Start a zygote; one that is killed from outside is no fault of the agent's, one that dies each time is."""
-    for _ in range(PRELOADS_MAX - 1):
-        with contextlib.suppress(OSError):
+    problem = ""
+    for _ in range(PRELOADS_MAX):
+        try:
             return await _Zygote.start(key, spec, gateway_url)
-    try:
-        return await _Zygote.start(key, spec, gateway_url)
-    except OSError as error:
-        problem = f"its process died {PRELOADS_MAX} times while it imported the agent: {error}"
-        raise AirsideError(Code.MISCONFIGURED, f"agent {spec.agent_name!r}: {problem}") from None
+        except OSError as error:
+            problem = f"its process died {PRELOADS_MAX} times while it imported the agent: {error}"
+    raise AirsideError(Code.MISCONFIGURED, f"agent {spec.agent_name!r}: {problem}")
 
 
 class _Zygote:
