@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -44,6 +45,9 @@ class CallState(StrEnum):
 
 REPLAYABLE = frozenset({CallState.OK, CallState.ERROR, CallState.DENIED})
 """Outcomes that a later attempt is given again. The others are tried anew."""
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Usage(Struct, frozen=True):
@@ -100,6 +104,11 @@ class Call(Struct, frozen=True, kw_only=True):
     call's arguments as values, for rules and approvals. `payload` belongs to the gateway that made the call.
     `part_ids` are the keyed content ids of `parts`, filled in with `request_hash` by `replay`. `maybe_sent` is set when
     an earlier try of the call may have reached the world.
+
+    `wishes` are what the caller asks of airside beside the request: its `x-airside-…` headers, by their names without
+    that prefix. `peer` is the client's network address. `notes` are what steps decided about the call (a route and its
+    reason, what was trimmed): plain JSON values without content, journaled with the intent. `ready` is an answer that
+    is there already, from a cache: the call passes the rest of the pipeline, and nothing leaves.
     """
 
     call_id: str
@@ -126,6 +135,10 @@ class Call(Struct, frozen=True, kw_only=True):
     local: bool = False
     sink: Sink | None = None
     payload: Any = None
+    wishes: Mapping[str, str] = _NOTHING
+    peer: str = ""
+    notes: Mapping[str, Any] = _NOTHING
+    ready: "Outcome | None" = None
 
     @property
     def who(self) -> Identity:

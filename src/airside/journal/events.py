@@ -67,6 +67,7 @@ def intent(call: Call, executor_id: str, request: Sequence[bytes]) -> Entry:
             },
             "approval": call.approval_id,
             "edited": call.edited,
+            **({"notes": dict(call.notes)} if call.notes else {}),
         },
     )
 
