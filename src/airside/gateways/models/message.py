@@ -152,7 +152,7 @@ Stop = Literal["end", "length", "tool_calls", "stop_sequence", "content_filter",
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What a model said. `usage` is None where the provider reported none; `answer_id` is the provider's name for it."""
+    """What a model said. `usage` is None where the provider reported none; `answer_id` is its name for the answer."""
 
     blocks: tuple[Block, ...]
     stop: Stop
