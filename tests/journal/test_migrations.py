@@ -48,10 +48,10 @@ def test_shared_statements_come_before_the_databases_own(tmp_path: Path, monkeyp
     assert migrate.known("postgres", package) == (Migration(1, "a", "one\nthree"),)
 
 
-@pytest.mark.parametrize(
-    "files", [{"0002_b.sql": ""}, {"0001_a.sql": "", "0003_c.sql": ""}, {"0001_a.sql": "", "0001_b.sql": ""}]
-)
-def test_gaps_and_doubles_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> None:
+@pytest.mark.parametrize("files", [{"0002_b.sql": ""}, {"0001_a.sql": "", "0001_b.sql": ""}])
+def test_doubles_and_a_missing_first_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]
+) -> None:
     package = _package(tmp_path, monkeypatch, f"migrations_bad_{abs(hash(tuple(files)))}", files)
     with pytest.raises(ValueError):
         migrate.known("sqlite", package)

@@ -1,8 +1,9 @@
 """The one migration runner, for both databases.
 
 A migration is `NNNN_name.sql`, read by every database, followed by `NNNN_name.<database>.sql`; either may be missing.
-Numbers start at 1 and have no gaps. The backend calls `migrate` inside a transaction that holds a lock against other
-processes (SQLite: BEGIN IMMEDIATE; Postgres: an advisory lock), so that two starts at once apply everything once.
+Numbers start at 1 and none stands twice; one that comes later than a higher number is applied when it comes. The
+backend calls `migrate` inside a transaction that holds a lock against other processes (SQLite: BEGIN IMMEDIATE;
+Postgres: an advisory lock), so that two starts at once apply everything once.
 """
 
 import re
@@ -29,7 +30,7 @@ class Migration(Struct, frozen=True):
 
 
 def known(database: str, package: str = PACKAGE) -> tuple[Migration, ...]:
-    """Return the migrations for `sqlite` or `postgres` in order; ValueError if a number is missing or doubled."""
+    """Return the migrations for `sqlite` or `postgres` in order; ValueError if one is doubled or the first missing."""
     found: dict[int, tuple[str, dict[str, str]]] = {}
     for file in files(package).iterdir():
         match = _FILE.match(file.name)
@@ -40,8 +41,8 @@ def known(database: str, package: str = PACKAGE) -> tuple[Migration, ...]:
         if taken != name:
             raise ValueError(f"migration {number} stands twice: {taken} and {name}")
         parts[match.group(3) or ""] = file.read_text()
-    if sorted(found) != list(range(1, len(found) + 1)):
-        raise ValueError(f"migrations must be numbered without gaps: {sorted(found)}")
+    if min(found, default=0) != 1:
+        raise ValueError(f"migrations are numbered from 1: {sorted(found)}")
     return tuple(
         Migration(number, name, "\n".join(parts[key] for key in sorted(parts)))
         for number, (name, parts) in sorted(found.items())
@@ -73,7 +74,7 @@ def refuse_unknown(applied: dict[int, str], migrations: tuple[Migration, ...]) -
         if number not in names:
             raise AirsideError(
                 Code.MISCONFIGURED,
-                f"the database has schema {max(applied)}; this airside knows schemas up to {len(migrations)}",
+                f"the database has schema {max(applied)}; this airside knows schemas up to {max(names, default=0)}",
                 advice="Start the airside version that upgraded this database, or restore a backup made before.",
             )
         if names[number] != name:
