@@ -22,11 +22,13 @@ from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_id
 from airside.core.ports import Database, Forward, Keyring, Step
 from airside.gateways.http import Receive, Scope, Send
+from airside.gateways.models.faces import PATHS as MODEL_PATHS
 from airside.gateways.models.gateway import ModelGateway, ModelLimits
-from airside.gateways.models.openai_compatible import OpenAICompatible
 from airside.gateways.models.pricing import Pricing
 from airside.gateways.models.provider import Provider, Routes
-from airside.gateways.models.scripted import WITHOUT_SCRIPT, ScriptedModel
+from airside.gateways.models.providers.http import HttpProvider
+from airside.gateways.models.providers.scripted import WITHOUT_SCRIPT, ScriptedModel
+from airside.gateways.models.providers.services import OpenAICompatible
 from airside.gateways.models.upstream import AiohttpUpstream
 from airside.gateways.tools.catalogue import ToolCatalogue
 from airside.gateways.tools.fit import Fit
@@ -204,8 +206,7 @@ async def _gateways(
         body_bytes_max=body_bytes_max,
     )
     return {
-        "/v1/chat/completions": models,
-        "/v1/models": models,
+        **dict.fromkeys(MODEL_PATHS, models),
         "/mcp": mcp,
         "/v1/tools/authorize": local.authorize,
         "/v1/tools/report": local.report,
@@ -244,7 +245,7 @@ def _providers(configured: Mapping[str, ProviderSettings]) -> Mapping[str, Provi
             made[name] = ScriptedModel(name, provider.script or WITHOUT_SCRIPT)
         else:
             upstream = AiohttpUpstream(connections_max=provider.connections_max)
-            made[name] = OpenAICompatible(name, provider, upstream, pricing)
+            made[name] = HttpProvider(name, provider, OpenAICompatible(name, provider), upstream, pricing)
     return made
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Mapping
 from enum import StrEnum
+from math import inf
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -139,6 +140,7 @@ class Call(Struct, frozen=True, kw_only=True):
     peer: str = ""
     notes: Mapping[str, Any] = _NOTHING
     ready: "Outcome | None" = None
+    deadline_s: float = inf
 
     @property
     def who(self) -> Identity:

@@ -5,8 +5,11 @@ ASGI's `send()` never says that nobody listens any more; only `receive()` does. 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from airside.core.errors import AirsideError, Code
 
@@ -22,6 +25,9 @@ UNWATCHED_S = 0.02  # a client that leaves earlier than this is noticed then
 JSON_TYPE = (b"content-type", b"application/json")
 EVENTS_TYPE = (b"content-type", b"text/event-stream; charset=utf-8")
 _BEARER = b"bearer "
+_KEY_HEADERS = frozenset({b"x-api-key", b"x-goog-api-key"})
+_WISH = b"x-airside-"
+_NO_WISHES: Mapping[str, str] = MappingProxyType({})
 
 
 class ClientGone(Exception):
@@ -34,6 +40,36 @@ def header(scope: Scope, name: bytes) -> str:
         if key == name:
             return str(value.decode("latin-1"))
     return ""
+
+
+class Caller(Struct, frozen=True):
+    """Who sent a request, and what they want of airside beside it."""
+
+    token: str
+    run: str
+    wishes: Mapping[str, str]
+    peer: str
+
+
+def caller(scope: Scope) -> Caller:
+    """Return the credential and wishes of a request to a gateway; raises `unauthenticated` if there is no credential.
+
+    The credential stands where the SDKs put it: `Authorization: Bearer …`, `x-api-key` or `x-goog-api-key`. Wishes are
+    the `x-airside-…` headers, by their names without that prefix.
+    """
+    token = ""
+    wishes: dict[str, str] = {}
+    for key, value in scope["headers"]:
+        if key == b"authorization" and value[:7].lower() == _BEARER:
+            token = value[7:].strip().decode("latin-1") or token
+        elif key in _KEY_HEADERS:
+            token = token or value.strip().decode("latin-1")
+        elif key.startswith(_WISH):
+            wishes[key[len(_WISH) :].decode("latin-1")] = value.decode("latin-1")
+    if not token:
+        raise AirsideError(Code.UNAUTHENTICATED)
+    client = scope.get("client")
+    return Caller(token, wishes.pop("run", ""), wishes or _NO_WISHES, client[0] if client else "")
 
 
 def bearer_token(scope: Scope) -> str:

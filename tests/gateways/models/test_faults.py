@@ -257,7 +257,7 @@ async def _leave_once_in_flight(w: World, stream: bool) -> None:
 
 
 async def test_an_answer_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airside.gateways.models.openai_compatible.ANSWER_BYTES_MAX", 10_000)
+    monkeypatch.setattr("airside.gateways.models.providers.http.ANSWER_BYTES_MAX", 10_000)
     async with world() as w:
         w.fake.reply = lambda body: text("x" * 20_000)
         assert error_of(await w.ask()) == (502, "upstream_failed")

@@ -8,8 +8,8 @@ import openai
 import pytest
 
 from airside.core.errors import AirsideError, Code
-from airside.gateways.models import script
-from airside.gateways.models.scripted import ScriptedModel
+from airside.gateways.models.providers import script
+from airside.gateways.models.providers.scripted import ScriptedModel
 from tests.gateways.models.world import World, world
 
 SCRIPT = r"""

@@ -19,9 +19,10 @@ from airside.core.errors import AirsideError, Code, TransientError
 from airside.core.ports import Forward
 from airside.core.run import Identity
 from airside.gateways.models.gateway import ModelGateway, ModelLimits
-from airside.gateways.models.openai_compatible import OpenAICompatible
 from airside.gateways.models.pricing import Pricing
 from airside.gateways.models.provider import Provider, Routes
+from airside.gateways.models.providers.http import HttpProvider
+from airside.gateways.models.providers.services import OpenAICompatible
 from airside.gateways.models.upstream import AiohttpUpstream
 from airside.pipeline.compose import compose
 from tests.fake_provider import KEY, FakeProvider, serving
@@ -133,9 +134,9 @@ async def world(
             raise AirsideError(Code.UNAUTHENTICATED)
 
     async with serving(fake) as base_url:
-        provider = OpenAICompatible(
-            "fake", provider_settings(base_url, **settings), AiohttpUpstream(connections_max=100), Pricing()
-        )
+        described = provider_settings(base_url, **settings)
+        service = OpenAICompatible("fake", described)
+        provider = HttpProvider("fake", described, service, AiohttpUpstream(connections_max=100), Pricing())
         routes = Routes(
             {"fake": provider, **(providers or {})},
             {MODEL: ModelSettings(provider="fake", price=PRICE)},

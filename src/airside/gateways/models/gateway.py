@@ -1,7 +1,8 @@
 """The model gateway: an ASGI application that turns each request into a Call and lets it pass the pipeline.
 
-A stream's text leaves while it arrives; its tool calls and its end leave after the pipeline has returned, when the
-outcome is durable. Both modes, live and replayed, are written from the same assembled message.
+A path names the wire format that its clients speak. A stream's text leaves while it arrives; its tool calls and its end
+leave after the pipeline has returned, when the outcome is durable. Both modes, live and replayed, are written from the
+same assembled answer.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,20 +15,21 @@ from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_id
 from airside.core.ports import Forward
 from airside.gateways.http import (
+    Caller,
     ClientGone,
     EventStream,
     Receive,
     Scope,
     Send,
-    bearer_token,
-    header,
+    caller,
     read_body,
     respond,
     while_connected,
 )
-from airside.gateways.models import openai_chat, openai_error
-from airside.gateways.models.provider import Ask, Routes
-from airside.gateways.models.stream import Delivered, error_event, rest
+from airside.gateways.models.faces import Faces
+from airside.gateways.models.formats.openai_chat.format import CHAT
+from airside.gateways.models.formats.port import Addressed, Format, ModelRequest
+from airside.gateways.models.provider import Ask, Routes, on_route
 from airside.pipeline.compose import internal
 
 _Headers = list[tuple[bytes, bytes]]
@@ -43,7 +45,7 @@ class ModelLimits(Struct, frozen=True):
 
 
 class ModelGateway:
-    """Serves `POST /v1/chat/completions` and `GET /v1/models`.
+    """Serves the model endpoints of every wire format, and `GET /v1/models`.
 
     `check_token` raises AirsideError `unauthenticated` for tokens that are not valid now; calls themselves are
     identified by the pipeline.
@@ -56,46 +58,49 @@ class ModelGateway:
         check_token: Callable[[str], Awaitable[object]],
         limits: ModelLimits,
     ) -> None:
-        self._forward = pipeline(_ask_provider)
+        self._forward = pipeline(ask_provider)
         self._routes = routes
         self._check_token = check_token
         self._limits = limits
-        self._endpoints = {"/v1/chat/completions": ("POST", self._chat), "/v1/models": ("GET", self._models)}
+        self._faces = Faces()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        method, endpoint = self._endpoints.get(scope["path"], ("", None))
-        if endpoint is None:
-            error = AirsideError(Code.NOT_FOUND, f"the model gateway has no {scope['path'][:200]}")
-            await _respond_error(send, error)
-        elif scope["method"] != method:
-            error = AirsideError(Code.INVALID_REQUEST, f"{scope['path']} takes {method}, not {scope['method']}")
-            await respond(send, 405, openai_error.render(error), [(b"allow", method.encode())])
+        path, method = scope["path"], scope["method"]
+        face = self._faces.of(path)
+        if face is not None and method == "POST":
+            await self._answer(face[0], face[1], scope, receive, send)
+        elif path == "/v1/models" and method == "GET":
+            await self._models(scope, send)
+        elif face is not None or path == "/v1/models":
+            allowed = "POST" if face is not None else "GET"
+            error = AirsideError(Code.INVALID_REQUEST, f"{path[:200]} takes {allowed}, not {method}")
+            await respond(send, 405, (face[0] if face else CHAT).error(error), [(b"allow", allowed.encode())])
         else:
-            await endpoint(scope, receive, send)
+            await _respond_error(send, CHAT, AirsideError(Code.NOT_FOUND, f"the model gateway has no {path[:200]}"))
 
     async def close(self) -> None:
         """Close the connections to providers."""
         await self._routes.close()
 
-    async def _models(self, scope: Scope, _receive: Receive, send: Send) -> None:
+    async def _models(self, scope: Scope, send: Send) -> None:
         try:
-            await self._check_token(bearer_token(scope))
+            await self._check_token(caller(scope).token)
         except AirsideError as error:
-            await _respond_error(send, error)
+            await _respond_error(send, CHAT, error)
             return
         listed = [{"id": name, "object": "model", "created": 0, "owned_by": "airside"} for name in self._routes.names()]
         await respond(send, 200, msgspec.json.encode({"object": "list", "data": listed}))
 
-    async def _chat(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, face: Format, addressed: Addressed, scope: Scope, receive: Receive, send: Send) -> None:
         call_id = new_id("call")
         stream: EventStream | None = None
         try:
-            token = bearer_token(scope)
+            asking = caller(scope)
             body = await read_body(scope, receive, bytes_max=self._limits.body_bytes_max)
-            request = openai_chat.parse(body, bytes_max=self._limits.body_bytes_max)
+            request = face.parse(body, addressed, bytes_max=self._limits.body_bytes_max)
             stream = EventStream(send) if request.stream else None
-            call = self._call(call_id, request, token, header(scope, b"x-airside-run"), stream)
+            call = self._call(call_id, request, asking, stream)
             outcome = await while_connected(receive, self._forward(call))
             if outcome.state is not CallState.OK:
                 raise _Unhappy(outcome)
@@ -103,7 +108,7 @@ class ModelGateway:
             if stream is None:
                 await respond(send, 200, outcome.body, headers)
                 return
-            end = rest(outcome.body, call.payload.delivered, include_usage=request.include_usage)
+            end = face.rest(outcome.body, call.payload.delivered, request)
             if stream.started:  # its headers have left without the instant; a comment, which SDKs skip, tells it
                 end = b": x-airside-clock: %d\n\n" % outcome.at_us + end
             stream.headers[:] = headers
@@ -112,30 +117,30 @@ class ModelGateway:
             return
         except AirsideError as error:
             error.call_id = error.call_id or call_id
-            await _fail(send, stream, error)
+            await _fail(send, stream, face, error)
         except Exception as error:  # noqa: BLE001 - whatever broke, the client gets our error and no traceback
-            await _fail(send, stream, internal(call_id, error))
+            await _fail(send, stream, face, internal(call_id, error))
 
-    def _call(
-        self, call_id: str, request: openai_chat.ChatRequest, token: str, run_header: str, stream: EventStream | None
-    ) -> Call:
+    def _call(self, call_id: str, request: ModelRequest, asking: Caller, stream: EventStream | None) -> Call:
         route = self._routes.find(request.model)
-        reserve = self._limits.reserve_output_tokens
-        output_tokens = min(request.output_tokens_max or reserve, reserve)
-        return Call(
+        headers = stream.headers if stream is not None else []
+        ask = Ask(request, route, request.format.delivered(), headers, self._limits.reserve_output_tokens)
+        call = Call(
             call_id=call_id,
             kind=CallKind.MODEL,
             name=request.model,
-            token=token,
+            token=asking.token,
             parts=request.parts,
             effect=Effect.READ,
             idempotent=True,
             timeout_s=route.provider.timeout_s,
-            run_header=run_header,
-            need=route.price.need(request.input_tokens_bound, output_tokens),
+            run_header=asking.run,
             sink=stream,
-            payload=Ask(request, route, Delivered(), stream.headers if stream is not None else []),
+            payload=ask,
+            wishes=asking.wishes,
+            peer=asking.peer,
         )
+        return on_route(call, route)
 
 
 class _Unhappy(AirsideError):
@@ -148,21 +153,23 @@ class _Unhappy(AirsideError):
         self.upstream = outcome.body if code is Code.UPSTREAM_REJECTED else b""
 
 
-async def _ask_provider(call: Call) -> Outcome:
-    """The pipeline's end: the call leaves."""
+async def ask_provider(call: Call) -> Outcome:
+    """The pipeline's end: the call leaves, unless its answer is there already."""
+    if call.ready is not None:
+        return call.ready
     ask: Ask = call.payload
     ask.headers[:] = [(b"x-airside-run", call.who.run_id.encode()), (b"x-airside-call", call.call_id.encode())]
     return await ask.route.provider.complete(call, ask)
 
 
-async def _fail(send: Send, stream: EventStream | None, error: AirsideError) -> None:
+async def _fail(send: Send, stream: EventStream | None, face: Format, error: AirsideError) -> None:
     if stream is not None and stream.started:
-        await stream.end(error_event(openai_error.render(error)))
+        await stream.end(face.error_event(error))
     else:
-        await _respond_error(send, error)
+        await _respond_error(send, face, error)
 
 
-async def _respond_error(send: Send, error: AirsideError) -> None:
+async def _respond_error(send: Send, face: Format, error: AirsideError) -> None:
     headers: _Headers = []
     if error.call_id:
         headers.append((b"x-airside-call", error.call_id.encode()))
@@ -172,7 +179,7 @@ async def _respond_error(send: Send, error: AirsideError) -> None:
     if error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
     upstream = error.upstream if isinstance(error, _Unhappy) else b""
-    await respond(send, error.status, openai_error.render(error, upstream), headers)
+    await respond(send, error.status, face.error(error, upstream), headers)
 
 
 def _headers(outcome: Outcome) -> _Headers:

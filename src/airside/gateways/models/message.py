@@ -152,7 +152,10 @@ Stop = Literal["end", "length", "tool_calls", "stop_sequence", "content_filter",
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What a model said. `usage` is None where the provider reported none; `answer_id` is its name for the answer."""
+    """What a model said. `usage` is None where the provider reported none.
+
+    `answer_id` names it, without a prefix that a format may want; `fingerprint` is the provider's for its backend.
+    """
 
     blocks: tuple[Block, ...]
     stop: Stop
@@ -160,6 +163,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     model: str
     answer_id: str = ""
     stop_sequence: str = ""
+    fingerprint: str = ""
 
 
 class Edit(Struct, frozen=True):

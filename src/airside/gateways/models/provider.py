@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from airside.config.settings import ModelSettings
 from airside.core.call import Call, Outcome
 from airside.core.errors import AirsideError, Code
-from airside.gateways.models.openai_chat import ChatRequest
+from airside.gateways.models.formats.port import Delivered, ModelRequest
 from airside.gateways.models.pricing import Price, configured
-from airside.gateways.models.stream import Delivered
 
 
 class Route(Struct, frozen=True):
@@ -25,12 +25,27 @@ class Ask(Struct, frozen=True):
     """A model call's payload: what is asked of a provider.
 
     `delivered` notes what a stream's client has been sent, `headers` are those that a stream starts with.
+    `output_tokens_max` is the installation's own limit of what is reserved and allowed.
     """
 
-    request: ChatRequest
+    request: ModelRequest
     route: Route
     delivered: Delivered
     headers: list[tuple[bytes, bytes]]
+    output_tokens_max: int
+
+
+def on_route(call: Call, route: Route) -> Call:
+    """Return a model call aimed at a route, with the need that its price makes."""
+    ask: Ask = call.payload
+    limit = ask.output_tokens_max
+    output_tokens = min(ask.request.output_tokens_max or limit, limit)
+    return replace(
+        call,
+        need=route.price.need(ask.request.input_tokens_bound, output_tokens),
+        timeout_s=route.provider.timeout_s,
+        payload=replace(ask, route=route),
+    )
 
 
 class Provider(Protocol):
@@ -50,7 +65,8 @@ class Provider(Protocol):
     async def complete(self, call: Call, ask: Ask) -> Outcome:
         """Answer, with at most `call.output_tokens_granted` tokens, streaming into `call.sink` if there is one.
 
-        What the outcome's body holds beyond `ask.delivered` is sent by the gateway. Raises TransientError for what may
+        The outcome's body is the whole answer in the client's format; what it holds beyond `ask.delivered` is sent by
+        the gateway. Raises TransientError for what may
         pass, if the client has been sent nothing yet, and AirsideError for what will not.
         """
         ...

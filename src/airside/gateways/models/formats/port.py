@@ -143,8 +143,8 @@ class Format(Protocol):
         """Return a reader of an upstream's stream. `delivered` is that of a client of the same format, else None."""
         ...
 
-    def writer(self, request: ModelRequest, delivered: Delivered) -> Writer:
-        """Return a writer of a client's stream."""
+    def writer(self, request: ModelRequest, delivered: Delivered, begun: Answer) -> Writer:
+        """Return a writer of a client's stream. `begun` is the answer as far as it is known: its name and its model."""
         ...
 
     def rest(self, body: bytes, delivered: Delivered, request: ModelRequest) -> bytes:

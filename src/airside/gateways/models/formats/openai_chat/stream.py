@@ -10,16 +10,13 @@ from typing import Any
 
 import msgspec
 
-LINE_BYTES_MAX = 1_048_576
-ANSWER_BYTES_MAX = 33_554_432
+from airside.gateways.models.formats.port import BrokenAnswer, Said
+from airside.gateways.models.formats.sse import Lines
+
 DONE = b"data: [DONE]\n\n"
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.encode
 _CHUNK = "chat.completion.chunk"
-
-
-class BrokenStream(Exception):
-    """The upstream's stream is not one: not SSE, not JSON, over a limit, cut short, or carrying an error."""
 
 
 class Delivered:
@@ -38,41 +35,11 @@ class Delivered:
         return self.role or bool(self.chars)
 
 
-class Lines:
-    """Cuts the bytes of an event stream into the data of its events, wherever the network has cut them."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._data: list[bytes] = []
-        self._size = 0
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Return the data of the events that `data` completes; raises BrokenStream over a limit."""
-        self._size += len(data)
-        if self._size > ANSWER_BYTES_MAX:
-            raise BrokenStream(f"the answer has more than {ANSWER_BYTES_MAX} bytes")
-        events = []
-        *lines, self._rest = (self._rest + data if self._rest else data).split(b"\n")
-        if len(self._rest) > LINE_BYTES_MAX:
-            raise BrokenStream(f"a line of the stream has more than {LINE_BYTES_MAX} bytes")
-        for line in lines:
-            if line.startswith(b"data:"):
-                self._data.append(line[5:].strip())
-            elif self._data and line in {b"", b"\r"}:
-                events.append(b"\n".join(self._data) if len(self._data) > 1 else self._data[0])
-                self._data = []
-        return events
-
-    def flush(self) -> list[bytes]:
-        """Return the last event of a stream that ended without an empty line."""
-        return self.feed(b"\n\n")
-
-
 class Assembler:
     """Turns one upstream stream into the message it spells, and says what may be passed on meanwhile."""
 
-    def __init__(self, delivered: Delivered) -> None:
-        self._delivered = delivered
+    def __init__(self, delivered: Delivered | None) -> None:
+        self._delivered = delivered or Delivered()
         self._lines = Lines()
         self._head: dict[str, Any] = {}
         self._text: dict[str, list[str]] = {}
@@ -81,19 +48,19 @@ class Assembler:
         self._logprobs: dict[str, Any] = {}
         self._finish: str | None = None
         self._withholding = False
-        self._silent: list[bytes] = []  # frames without text, kept until text follows: a retry stays possible
+        self._silent = b""  # frames without text, kept until text follows: a retry stays possible
         self._done = False
 
-    def feed(self, data: bytes) -> bytes:
-        """Take bytes from upstream and return the frames that may go to the client now; raises BrokenStream."""
-        return b"".join([frame for event in self._lines.feed(data) for frame in self._event(event)])
+    def feed(self, data: bytes) -> list[Said]:
+        """Take bytes from upstream and return what may go to the client now; raises BrokenAnswer."""
+        return [said for event in self._lines.feed(data) if (said := self._event(event)) is not None]
 
-    def finish(self) -> tuple[bytes, Any]:
-        """Return the assembled message as JSON and the reported usage; raises BrokenStream if the stream was cut."""
+    def finish(self) -> bytes:
+        """Return the assembled answer as JSON; raises BrokenAnswer if the stream was cut."""
         for event in self._lines.flush():
             self._event(event)
         if not (self._finish or (self._done and (self._text or self._tool_calls or self._message))):
-            raise BrokenStream("the stream ended in the middle of the answer")
+            raise BrokenAnswer("the stream ended in the middle of the answer")
         message: dict[str, Any] = {"role": "assistant", "content": None, **self._message}
         message.update({name: "".join(pieces) for name, pieces in self._text.items()})
         if self._tool_calls:
@@ -105,36 +72,39 @@ class Assembler:
         answer = {**self._head, "object": "chat.completion", "choices": [choice]}
         if usage is not None:
             answer["usage"] = usage
-        return _encode(answer), usage
+        return _encode(answer)
 
-    def _event(self, event: bytes) -> list[bytes]:
+    def _event(self, event: bytes) -> Said | None:
         if event == b"[DONE]":
             self._done = True
-            return []
+            return None
         choice = self._choice(event) if event else None
         if choice is None:
-            return []
-        delta = choice.get("delta")
+            return None
+        delta = choice.get("delta") or {}
+        frame = b"data: " + event + b"\n\n"
         if not self._plain_text(delta, choice):
-            self._merge(delta or {}, choice)
+            self._merge(delta, choice)
             if self._withholding:
-                return []
-            if not self._spoke(delta or {}, choice):
-                self._silent += [b"data: ", event, b"\n\n"]
-                return []
-        if not self._silent:
-            return [b"data: ", event, b"\n\n"]
-        frames, self._silent = [*self._silent, b"data: ", event, b"\n\n"], []
-        return frames
+                return None
+            if not self._spoke(delta, choice):
+                self._silent += frame
+                return None
+        if self._silent:
+            frame, self._silent = self._silent + frame, b""
+        text = delta.get("content")
+        if text:
+            return Said(frame, "text", text)
+        return Said(frame, "thinking", _thought(delta))
 
     def _choice(self, event: bytes) -> dict[str, Any] | None:
-        """Return the choice of a chunk, if it has one, and keep what else it says; raises BrokenStream."""
+        """Return the choice of a chunk, if it has one, and keep what else it says; raises BrokenAnswer."""
         try:
             chunk = _decode(event)
         except (msgspec.MsgspecError, RecursionError):
-            raise BrokenStream("an event of the stream is not a JSON object") from None
+            raise BrokenAnswer("an event of the stream is not a JSON object") from None
         if chunk.get("error"):
-            raise BrokenStream("the provider reported an error in the middle of the stream")
+            raise BrokenAnswer("the provider reported an error in the middle of the stream")
         choices = chunk.pop("choices", None)
         for name, item in chunk.items():
             if item is not None:
@@ -143,12 +113,12 @@ class Assembler:
             return None
         choice = choices[0] if isinstance(choices, list) else None
         if not isinstance(choice, dict) or not isinstance(choice.get("delta"), dict | None):
-            raise BrokenStream("a chunk of the stream has no readable choice")
+            raise BrokenAnswer("a chunk of the stream has no readable choice")
         return choice
 
-    def _plain_text(self, delta: dict[str, Any] | None, choice: dict[str, Any]) -> bool:
+    def _plain_text(self, delta: dict[str, Any], choice: dict[str, Any]) -> bool:
         """Merge and note a chunk as nearly all are, some more text and nothing else; False if it is another."""
-        if delta is None or len(delta) != 1 or self._withholding:
+        if len(delta) != 1 or self._withholding:
             return False
         text = delta.get("content")
         if type(text) is not str or not text or choice.get("logprobs") or choice.get("finish_reason"):
@@ -185,11 +155,11 @@ class Assembler:
 
     def _merge_tool_calls(self, deltas: Any) -> None:
         if not isinstance(deltas, list):
-            raise BrokenStream("the tool calls of a chunk are no list")
+            raise BrokenAnswer("the tool calls of a chunk are no list")
         for delta in deltas:
             index = delta.get("index", 0) if isinstance(delta, dict) else None
             if not isinstance(index, int):
-                raise BrokenStream("a tool call of the stream has no index")
+                raise BrokenAnswer("a tool call of the stream has no index")
             call = self._tool_calls.setdefault(index, {})
             for name, item in delta.items():
                 if name != "index" and item is not None:
@@ -207,6 +177,12 @@ class Assembler:
         if choice.get("logprobs"):
             self._delivered.logprobs = {name: len(items) for name, items in self._logprobs.items()}
         return True
+
+
+def _thought(delta: Mapping[str, Any]) -> str:
+    """Return the reasoning of a delta, which servers of open models spell in either of two ways."""
+    text = delta.get("reasoning_content") or delta.get("reasoning")
+    return text if isinstance(text, str) else ""
 
 
 def _grow(target: dict[str, Any], name: str, item: Any) -> None:
@@ -244,14 +220,27 @@ def rest(body: bytes, delivered: Delivered, *, include_usage: bool) -> bytes:
     return b"".join(frames)
 
 
-def error_event(error: bytes) -> bytes:
-    """Return the frame that ends a stream in an error (`error` is the JSON body of the error response)."""
-    return b"data: " + error + b"\n\n"
-
-
 def frame(head: Mapping[str, Any], delta: Mapping[str, Any]) -> bytes:
     """Return one chunk of a stream."""
     return _frame({**head, "object": _CHUNK}, dict(delta))
+
+
+class ChatWriter:
+    """Writes a client's stream while the answer arrives in another format."""
+
+    def __init__(self, head: Mapping[str, Any], delivered: Delivered) -> None:
+        self._head = head
+        self._delivered = delivered
+
+    def say(self, said: Said) -> bytes:
+        """Return the chunk for a piece of text or reasoning."""
+        if not said.text:
+            return b""
+        name = "content" if said.kind == "text" else "reasoning_content"
+        delta = {name: said.text} if self._delivered.role else {"role": "assistant", name: said.text}
+        self._delivered.role = True
+        self._delivered.chars[name] = self._delivered.chars.get(name, 0) + len(said.text)
+        return frame(self._head, delta)
 
 
 def _delta_left(message: Mapping[str, Any], delivered: Delivered) -> dict[str, Any]:

@@ -7,14 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airside.core import canonical
-from airside.gateways.models import openai_chat
-from airside.gateways.models.openai_chat import ChatRequest, parse, upstream_body
+from airside.gateways.models.formats.openai_chat import request as openai_chat
+from airside.gateways.models.formats.openai_chat.format import CHAT
+from airside.gateways.models.formats.openai_chat.request import parse, upstream_body
+from airside.gateways.models.formats.port import ModelRequest
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
-def read(**value: Any) -> ChatRequest:
-    return parse(json.dumps({"model": "m", **value}).encode(), bytes_max=100_000)
+def read(**value: Any) -> ModelRequest:
+    return parse(CHAT, json.dumps({"model": "m", **value}).encode(), bytes_max=100_000)
 
 
 @settings(deadline=None)
@@ -65,7 +67,7 @@ def test_mode_is_left_out_of_the_name_and_everything_else_is_in_it() -> None:
 def test_only_what_must_change_changes_upstream() -> None:
     messages = b'[{"role":"user",  "content":"\\u00e9 \xc3\xa9"}]'
     body = b'{"model": "m", "seed": 12345678901234567890123, "messages": ' + messages + b"}"
-    request = parse(body, bytes_max=1_000)
+    request = parse(CHAT, body, bytes_max=1_000)
     sent = upstream_body(request, model="m-real", output_tokens=9, limit_field="max_completion_tokens")
     assert messages in sent
     assert b"12345678901234567890123" in sent

@@ -5,20 +5,19 @@ It goes the whole way of a real model: priced, metered, streamed word by word, j
 
 import asyncio
 import hashlib
-import time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from airside.config.settings import ModelPrice
-from airside.core.call import Call, CallState, Outcome, Sink, Usage
+from airside.core.call import Call, CallState, Outcome, Usage
 from airside.core.errors import Code
-from airside.gateways.models import script
+from airside.gateways.models.formats.port import Said
+from airside.gateways.models.message import Answer, Block, Text, ToolCall
 from airside.gateways.models.pricing import Price, configured
 from airside.gateways.models.provider import Ask
-from airside.gateways.models.stream import Delivered, frame
+from airside.gateways.models.providers import script
 
 WITHOUT_SCRIPT = Path(__file__).with_name("without_script.yaml")
 TIMEOUT_S = 660.0  # beyond the longest delay that a script may ask for
@@ -50,7 +49,7 @@ class ScriptedModel:
 
     async def complete(self, call: Call, ask: Ask) -> Outcome:
         """Answer by the first turn of the script that fits; if none does, the outcome is an error that says so."""
-        seen = script.scene(ask.request.value["messages"])
+        seen = script.scene(ask.request.prompt)
         said = script.answer(self._script, seen)
         if said is None:
             looked = f"last user text {seen.user[:80]!r}, {seen.results} tool results"
@@ -62,15 +61,15 @@ class ScriptedModel:
                 message=f"the script {self.label} has no turn that fits: {looked}",
             )
         used = _usage(said, ask, call.output_tokens_granted)
-        completion = self._completion(call, said, used)
+        answer = self._answer(call, said, used)
         delay_s = (said.turn.delay_ms or self._script.delay_ms) / 1_000
         if call.sink is not None and said.text:
-            await _speak(said.text, completion, ask.delivered, call.sink, delay_s)
+            await _speak(said.text, answer, call, ask, delay_s)
         elif delay_s:
             await asyncio.sleep(delay_s)
         return Outcome(
             state=CallState.OK,
-            body=msgspec.json.encode(completion),
+            body=ask.request.format.body(answer, ask.request),
             usage=used,
             cost=ask.route.price.cost(used),
             upstream="scripted",
@@ -78,45 +77,33 @@ class ScriptedModel:
             price=ask.route.price.version,
         )
 
-    def _completion(self, call: Call, said: script.Answer, used: Usage) -> dict[str, Any]:
+    def _answer(self, call: Call, said: script.Answer, used: Usage) -> Answer:
         name = hashlib.sha256(call.request_hash or b"".join(call.parts)).hexdigest()
-        message: dict[str, Any] = {"role": "assistant", "content": said.text}
-        if said.calls:
-            message["tool_calls"] = [
-                {
-                    "id": f"call_{name[:20]}{index:02d}",
-                    "type": "function",
-                    "function": {"name": tool, "arguments": msgspec.json.encode(arguments).decode()},
-                }
-                for index, (tool, arguments) in enumerate(said.calls)
-            ]
-        finish = "tool_calls" if said.calls else "stop"
-        return {
-            "id": f"chatcmpl-scripted-{name[:24]}",
-            "object": "chat.completion",
-            "created": int(time.time()),
-            "model": self.label,
-            "system_fingerprint": "scripted",
-            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
-            "usage": {
-                "prompt_tokens": used.input,
-                "completion_tokens": used.output,
-                "total_tokens": used.input + used.output,
-            },
-        }
+        blocks: list[Block] = [Text(said.text)] if said.text else []
+        blocks += [
+            ToolCall(f"call_{name[:20]}{index:02d}", tool, msgspec.json.encode(arguments).decode())
+            for index, (tool, arguments) in enumerate(said.calls)
+        ]
+        return Answer(
+            blocks=tuple(blocks),
+            stop="tool_calls" if said.calls else "end",
+            usage=used,
+            model=self.label,
+            answer_id=f"scripted-{name[:24]}",
+            fingerprint="scripted",
+        )
 
 
-async def _speak(text: str, completion: dict[str, Any], delivered: Delivered, sink: Sink, delay_s: float) -> None:
+async def _speak(text: str, answer: Answer, call: Call, ask: Ask, delay_s: float) -> None:
     """Stream the text word by word, the delay spread over the words."""
+    assert call.sink is not None, "only a streaming call streams"
+    writer = ask.request.format.writer(ask.request, ask.delivered, answer)
     words = [word + " " for word in text.split(" ")]
     words[-1] = words[-1][:-1]
-    head = {name: item for name, item in completion.items() if name not in {"choices", "usage"}}
-    for index, word in enumerate(words):
+    for word in words:
         if delay_s:
             await asyncio.sleep(delay_s / len(words))
-        await sink.write(frame(head, {"content": word} if index else {"role": "assistant", "content": word}))
-        delivered.role = True
-        delivered.chars["content"] = delivered.chars.get("content", 0) + len(word)
+        await call.sink.write(writer.say(Said(b"", "text", word)))
 
 
 def _usage(said: script.Answer, ask: Ask, granted: int) -> Usage:

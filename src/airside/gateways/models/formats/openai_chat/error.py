@@ -34,3 +34,15 @@ def render(error: AirsideError, upstream: bytes = b"") -> bytes:
             body["upstream"] = theirs
             body["param"] = theirs.get("param")
     return msgspec.json.encode({"error": body})
+
+
+def read(body: bytes) -> tuple[str, str]:
+    """Return the code and the message of an upstream's error body; empty if it has none."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, RecursionError):
+        return "", body.decode("utf-8", "replace").strip()
+    found = value.get("error", value) if isinstance(value, dict) else value
+    if not isinstance(found, dict):
+        return "", str(found)
+    return str(found.get("code") or ""), str(found.get("message") or "")

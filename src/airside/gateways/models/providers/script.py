@@ -27,6 +27,8 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from airside.core.errors import AirsideError, Code
+from airside.gateways.models.message import Prompt, Text, ToolResult
+from airside.gateways.models.message import ToolCall as ToolCalled
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([\w.]+)(?::(int|float|text))?\s*\}\}")
 _TYPES: Mapping[str, Callable[[Any], Any]] = {"int": int, "float": float, "text": str}
@@ -144,26 +146,30 @@ def load(path: Path) -> Script:
     return script if script.name else script.model_copy(update={"name": path.stem})
 
 
-def scene(messages: list[dict[str, Any]]) -> Scene:
-    """Return what a script may look at in these messages."""
+def scene(prompt: Prompt) -> Scene:
+    """Return what a script may look at in a conversation."""
     user = system = result_tool = ""
     result: str | None = None
     results = 0
     tools: dict[str, str] = {}
-    for message in messages:
-        role, text = message.get("role"), _text(message.get("content"))
+    for message in prompt.messages:
         result = None
-        if role in {"system", "developer"}:
-            system = f"{system}\n{text}".strip()
-        elif role == "user":
-            user, results = text, 0
-        elif role == "assistant":
-            for call in message.get("tool_calls") or ():
-                tools[str(call.get("id"))] = str((call.get("function") or {}).get("name", ""))
+        if message.role == "system":
+            system = f"{system}\n{message.text}".strip()
+        elif message.role == "assistant":
+            tools |= {block.call_id: block.name for block in message.blocks if isinstance(block, ToolCalled)}
         else:
-            result, results = text, results + 1
-            result_tool = tools.get(str(message.get("tool_call_id")), str(message.get("name") or ""))
+            given = [block for block in message.blocks if isinstance(block, ToolResult)]
+            if message.text or not given:
+                user, results = message.text, 0
+            if given:
+                result, results = _result_text(given[-1]), results + len(given)
+                result_tool = tools.get(given[-1].call_id, given[-1].name)
     return Scene(user=user, system=system, result=result, result_tool=result_tool, results=results)
+
+
+def _result_text(result: ToolResult) -> str:
+    return "\n".join(block.text for block in result.content if isinstance(block, Text))
 
 
 def answer(script: Script, seen: Scene) -> Answer | None:
@@ -242,9 +248,3 @@ def _filled(template: Any, values: Mapping[str, Any], turn: Turn) -> Any:
 
 def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _text(content: Any) -> str:
-    if isinstance(content, list):
-        return "\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    return content if isinstance(content, str) else ""

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from airside.core import canonical
 from airside.core.errors import AirsideError, Code
+from airside.gateways.models.formats.port import Format, ModelRequest
 
 MESSAGES_MAX = 10_000
 TOOLS_MAX = 1_024
@@ -28,24 +29,7 @@ _raw_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.encode
 
 
-class ChatRequest(Struct, frozen=True, kw_only=True):
-    """A validated request: its bytes as they came, its values, and its canonical pieces."""
-
-    body: bytes
-    value: Mapping[str, Any]
-    model: str
-    stream: bool
-    include_usage: bool
-    output_tokens_max: int | None
-    parts: tuple[bytes, ...]
-
-    @property
-    def input_tokens_bound(self) -> int:
-        """No request has more input tokens than half its UTF-8 bytes, short of images; any excess is charged."""
-        return (len(self.body) + 1) // 2
-
-
-def parse(body: bytes, *, bytes_max: int) -> ChatRequest:
+def parse(format_: Format, body: bytes, *, bytes_max: int) -> ModelRequest:
     """Read a request. Raises AirsideError `invalid_request`, `limit_exceeded`, or `policy_denied` for hosted tools."""
     value = canonical.parse(body, bytes_max=bytes_max)
     if not isinstance(value, dict):
@@ -60,7 +44,8 @@ def parse(body: bytes, *, bytes_max: int) -> ChatRequest:
         raise _wrong("stream_options", "an object")
     _check_tools(value.get("tools"))
     _check_unmetered(value)
-    return ChatRequest(
+    return ModelRequest(
+        format=format_,
         body=body,
         value=value,
         model=model,
@@ -71,7 +56,7 @@ def parse(body: bytes, *, bytes_max: int) -> ChatRequest:
     )
 
 
-def upstream_body(request: ChatRequest, *, model: str, output_tokens: int, limit_field: str) -> bytes:
+def upstream_body(request: ModelRequest, *, model: str, output_tokens: int, limit_field: str) -> bytes:
     """Return the request for a Chat Completions upstream: as it came, but for the model's name there, the granted
     maximum of output tokens and, in a stream, the wish to be told the usage. Untouched values keep their bytes.
     """

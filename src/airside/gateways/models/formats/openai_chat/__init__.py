@@ -1,0 +1,1 @@
+"""The Chat Completions format (OpenAI, and most servers of open models)."""
