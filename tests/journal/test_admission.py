@@ -35,7 +35,7 @@ async def test_open_reserves_and_writes_the_intent(backend: Backend) -> None:
 
 async def test_close_settles_and_writes_the_outcome(backend: Backend) -> None:
     call = await world.opened(backend.journal, world.call())
-    at_us = await backend.journal.close(world.closing(call, upstream="scripted"))
+    at_us = (await backend.journal.close(world.closing(call, upstream="scripted"))).at_us
     for node in call.who.budget_path:
         balance = await world.budget(backend.database, node)
         assert [balance[name] for name in RESERVATIONS] == [0, 0, 0]

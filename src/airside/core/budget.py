@@ -9,6 +9,9 @@ from msgspec import Struct
 from airside.core.call import CallKind, Need
 from airside.core.money import ZERO, NanoUsd
 
+TOTAL_MAX = 2**62
+"""Sums of nano-dollars and of tokens end here (4.6 thousand million dollars), so that two of them fit in 64 bits."""
+
 
 class Limits(Struct, frozen=True):
     """What a node allows; None is no limit. `turn_tool_calls` counts tool calls since the last model answer."""
@@ -32,12 +35,22 @@ class Balance(Struct):
     reserved_calls: int = 0
 
 
+class Fill(Struct, frozen=True):
+    """How much of one limit of a node is spent. Told once half of it is, for whoever warns and slows calls down."""
+
+    node: str
+    dimension: str
+    limit: int
+    spent: int
+
+
 class Granted(Struct, frozen=True):
-    """The reservation that was made."""
+    """The reservation that was made. `fills` are the limits on the path of which half or more is spent already."""
 
     nanousd: NanoUsd
     tokens: int
     output_tokens: int
+    fills: tuple[Fill, ...] = ()
 
 
 class Exhausted(Struct, frozen=True):
@@ -79,7 +92,7 @@ def admit(path: list[tuple[str, Balance]], need: Need, kind: CallKind) -> Grante
         balance.reserved_calls += 1
         if kind is CallKind.TOOL:
             balance.turn_tool_calls += 1
-    return Granted(nanousd, tokens, output_tokens)
+    return Granted(nanousd, tokens, output_tokens, fills(path))
 
 
 def settle(
@@ -90,16 +103,33 @@ def settle(
     *,
     model_answered: bool,
 ) -> None:
-    """Give a reservation back and charge what was really consumed, excess over the reservation included."""
+    """Give a reservation back and charge what was really consumed, excess over the reservation included.
+
+    Totals stop at TOTAL_MAX, which no real spending reaches: nonsensical reports must not break the books.
+    """
     for _, balance in path:
         balance.reserved_nanousd -= reserved.nanousd
         balance.reserved_tokens -= reserved.tokens
         balance.reserved_calls -= 1
-        balance.spent_nanousd += cost
-        balance.spent_tokens += tokens
+        balance.spent_nanousd = min(balance.spent_nanousd + cost, TOTAL_MAX)
+        balance.spent_tokens = min(balance.spent_tokens + tokens, TOTAL_MAX)
         balance.spent_calls += 1
         if model_answered:
             balance.turn_tool_calls = 0
+
+
+def fills(path: list[tuple[str, Balance]]) -> tuple[Fill, ...]:
+    """Return the limits along a path of which half or more is spent."""
+    found: list[Fill] = []
+    for node, balance in path:
+        limits = balance.limits
+        if limits.nanousd is not None and 2 * balance.spent_nanousd >= limits.nanousd:
+            found.append(Fill(node, "usd", limits.nanousd, balance.spent_nanousd))
+        if limits.tokens is not None and 2 * balance.spent_tokens >= limits.tokens:
+            found.append(Fill(node, "tokens", limits.tokens, balance.spent_tokens))
+        if limits.calls is not None and 2 * balance.spent_calls >= limits.calls:
+            found.append(Fill(node, "calls", limits.calls, balance.spent_calls))
+    return tuple(found)
 
 
 def _affordable_output(node: str, balance: Balance, need: Need, kind: CallKind) -> int | Exhausted:
@@ -130,6 +160,10 @@ def _blocking_dimension(balance: Balance, nanousd: int, tokens: int) -> str:
     if limits.nanousd is not None and balance.spent_nanousd + balance.reserved_nanousd + nanousd > limits.nanousd:
         return "usd"
     if limits.tokens is not None and balance.spent_tokens + balance.reserved_tokens + tokens > limits.tokens:
+        return "tokens"
+    if balance.reserved_nanousd + nanousd > TOTAL_MAX:
+        return "usd"
+    if balance.reserved_tokens + tokens > TOTAL_MAX:
         return "tokens"
     if limits.calls is not None and balance.spent_calls + balance.reserved_calls + 1 > limits.calls:
         return "calls"

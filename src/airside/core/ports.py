@@ -10,8 +10,9 @@ from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
-from airside.core.budget import Blocked, Exhausted, Granted
+from airside.core.budget import Blocked, Exhausted, Fill, Granted
 from airside.core.call import Call, CallKind, CallState, Effect, Outcome
+from airside.core.dependencies import Dependency
 from airside.core.errors import Code
 from airside.core.money import NanoUsd
 from airside.core.policy import Decision
@@ -182,6 +183,13 @@ class Closing(Struct, frozen=True, kw_only=True):
     delivered: bool = True
 
 
+class Closed(Struct, frozen=True):
+    """An outcome is durable: its instant (µs), and the limits on the call's path of which half or more is spent now."""
+
+    at_us: int
+    fills: tuple[Fill, ...] = ()
+
+
 class Journal(Protocol):
     """The hot path of the journal: the operations every call goes through, grouped into batches by the backend."""
 
@@ -213,8 +221,8 @@ class Journal(Protocol):
         """
         ...
 
-    async def close(self, closing: Closing) -> int:
-        """Settle, write the outcome and return its instant (µs). Never refused: what happened is recorded.
+    async def close(self, closing: Closing) -> Closed:
+        """Settle and write the outcome. Never refused: what happened is recorded.
 
         Closing a call that is not open changes nothing, so that a repeated close settles once.
         """
@@ -330,6 +338,22 @@ class Suspensions(Protocol):
 
     async def suspend(self, identity: Identity, state: str, message: str) -> None:
         """Ask the worker to end the attempt and leave the run in `waiting_approval`, `parked`, `held` or `diverged`."""
+        ...
+
+    async def park(self, identity: Identity, dependency: Dependency, message: str) -> None:
+        """Ask the worker to end the attempt and park the run until the breaker of a dependency closes."""
+        ...
+
+
+class Notices(Protocol):
+    """Tells operators what they should know; never blocks a call and never fails."""
+
+    def tell(self, tenant_id: str, kind: str, body: Mapping[str, Any]) -> None:
+        """Journal a notice and send it to the operators' webhook, soon.
+
+        `kind` is dotted (`breaker.opened`), `body` plain JSON without content; what it has under `key` tells notices of
+        a kind apart, and the same kind and key is told at most once in `notices.interval_s`.
+        """
         ...
 
 

@@ -68,7 +68,7 @@ class Settle:
     async def _settled(self, call: Call, result: Outcome, *, known: bool, message: str) -> int:
         closing = await self._closing(call, replace(result, metered=known), known=known, message=message)
         try:
-            return await self._journal.close(closing)
+            return (await self._journal.close(closing)).at_us
         except CancelledError:
             self._afterwork.start(self._afterwork.insist(lambda: self._journal.close(closing)))
             raise
@@ -79,7 +79,7 @@ class Settle:
         """Wait a while for a failing journal; the record is made whether or not anyone still waits for it."""
         task = self._afterwork.start(self._afterwork.insist(lambda: self._journal.close(closing)))
         try:
-            return await self._afterwork.within(task, SETTLE_WAIT_S)
+            return (await self._afterwork.within(task, SETTLE_WAIT_S)).at_us
         except TimeoutError:
             error = AirsideError(
                 Code.JOURNAL_UNAVAILABLE, f"call {call.call_id} was made, but its outcome cannot be recorded now"

@@ -7,11 +7,12 @@ the writer then runs the operations one by one, so that only the guilty one fail
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airside.core import budget
 from airside.core.budget import Balance, Granted
 from airside.core.call import REPLAYABLE, Call, CallState
 from airside.core.errors import AirsideError, Code
 from airside.core.money import ZERO
-from airside.core.ports import Admission, Admitted, Entry, Sealed
+from airside.core.ports import Admission, Admitted, Closed, Entry, Sealed
 from airside.core.text import storable
 from airside.journal import queries
 from airside.journal.postgres import rulings
@@ -156,12 +157,13 @@ class _Batch:
             self._store(content)
         return Admitted(verdict, _LATER if standing["state"] is None else standing["occurrence"], self._now_us)
 
-    def _close(self, operation: Close, standing: Standing) -> int:
+    def _close(self, operation: Close, standing: Standing) -> Closed:
         closing, call, who = operation.closing, operation.call, operation.call.who
         if standing["state"] != "open" or (operation.late and standing["try_number"] != call.try_number):
-            return standing["closed_us"] or self._now_us
+            return Closed(standing["closed_us"] or self._now_us)
         nodes = rulings.path_nodes(standing["budget_path"])
-        cost, tokens = rulings.settle(self._path(who.tenant_id, nodes), standing, closing)
+        path = self._path(who.tenant_id, nodes)
+        cost, tokens = rulings.settle(path, standing, closing)
         self._changed(who.tenant_id, nodes)
         self._ends.append(
             (
@@ -175,7 +177,7 @@ class _Batch:
         self._entries.append(closing.event)
         if closing.outcome:
             self._store(closing.outcome)
-        return self._now_us
+        return Closed(self._now_us, budget.fills(path))
 
     async def _refuse(self, operation: Refuse, standing: Standing) -> None:
         if operation.doubtful:

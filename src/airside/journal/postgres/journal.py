@@ -6,7 +6,7 @@ from typing import Any
 
 from airside.core.call import Call, CallState, Effect
 from airside.core.errors import AirsideError
-from airside.core.ports import Admission, Closing, Entry, Opening, Recorded, Refused, Sealed, Transaction
+from airside.core.ports import Admission, Closed, Closing, Entry, Opening, Recorded, Refused, Sealed, Transaction
 from airside.core.run import Identity
 from airside.journal import queries
 from airside.journal.postgres.database import PostgresDatabase
@@ -66,12 +66,12 @@ class PostgresJournal:
         admission: Admission = await operation.future
         return admission
 
-    async def close(self, closing: Closing) -> int:
+    async def close(self, closing: Closing) -> Closed:
         """See core.ports.Journal.close. An outcome is written even if the caller is cancelled or told to give up."""
         operation = Close(future=_future(), deadline_s=self._writer.deadline_s(), closing=closing)
         self._writer.submit(operation)
-        at_us: int = await operation.future
-        return at_us
+        closed: Closed = await operation.future
+        return closed
 
     async def refuse(self, call: Call, state: CallState, event: Entry, outcome: Sealed | None, error: Refused) -> None:
         """See core.ports.Journal.refuse."""

@@ -14,7 +14,7 @@ from airside.core.budget import Balance, Granted
 from airside.core.call import REPLAYABLE, Call, CallState, Effect
 from airside.core.errors import AirsideError, Code
 from airside.core.money import NanoUsd
-from airside.core.ports import Admission, Admitted, Closing, Entry, Opening, Recorded, Refused, Sealed
+from airside.core.ports import Admission, Admitted, Closed, Closing, Entry, Opening, Recorded, Refused, Sealed
 from airside.core.run import Identity
 from airside.core.text import storable
 from airside.journal import queries
@@ -156,7 +156,7 @@ def _write_open(
         batch.store(content)
 
 
-def close_call(batch: Batch, closing: Closing) -> int:
+def close_call(batch: Batch, closing: Closing) -> Closed:
     """Settle and write the outcome of an open call. See core.ports.Journal.close."""
     call, who = closing.call, closing.call.who
     key = {"tenant_id": who.tenant_id, "run_id": who.run_id, "call_id": call.call_id}
@@ -164,7 +164,7 @@ def close_call(batch: Batch, closing: Closing) -> int:
     if held is None:
         row = run(batch.connection, "reservation", key).fetchone()
         if row is None or row[0] != "open":
-            return (row and row[6]) or batch.now_us
+            return Closed((row and row[6]) or batch.now_us)
         held = Held(row[1], row[2], row[3], row[4], _nodes(row[5]))
     reserved = Granted(NanoUsd(held.nanousd), held.tokens, held.output_tokens)
     cost = _bounded(held.nanousd if closing.cost is None else closing.cost)
@@ -189,7 +189,7 @@ def close_call(batch: Batch, closing: Closing) -> int:
     batch.append(closing.event)
     if closing.outcome:
         batch.store(closing.outcome)
-    return batch.now_us
+    return Closed(batch.now_us, budget.fills(balances))
 
 
 def refuse_call(

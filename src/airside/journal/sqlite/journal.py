@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from airside.core.call import Call, CallState
-from airside.core.ports import Admission, Closing, Entry, Opening, Recorded, Refused, Sealed
+from airside.core.ports import Admission, Closed, Closing, Entry, Opening, Recorded, Refused, Sealed
 from airside.core.run import Identity
 from airside.journal.sqlite import calls
 from airside.journal.sqlite.database import SqliteDatabase
@@ -42,8 +42,8 @@ class SqliteJournal:
         """Fence, consume the approval, reserve and write the intent, all or nothing."""
         return await self._write(partial(calls.open_call, opening=opening))
 
-    async def close(self, closing: Closing) -> int:
-        """Settle, write the outcome and return its instant (µs)."""
+    async def close(self, closing: Closing) -> Closed:
+        """Settle and write the outcome."""
         return await self._write(partial(calls.close_call, closing=closing))
 
     async def refuse(self, call: Call, state: CallState, event: Entry, outcome: Sealed | None, error: Refused) -> None:
