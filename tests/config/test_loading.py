@@ -56,7 +56,18 @@ def refusal(tmp_path: Path, text: str) -> str:
 
 def test_the_example_loads_and_holds_every_default() -> None:
     example, default = load(EXAMPLE, {}), Settings()
-    for section in ("database", "server", "budgets", "tools", "policy", "runs", "webhooks"):
+    for section in (
+        "database",
+        "server",
+        "budgets",
+        "tools",
+        "policy",
+        "runs",
+        "webhooks",
+        "resilience",
+        "rates",
+        "notices",
+    ):
         assert getattr(example, section) == getattr(default, section), section
     assert example.data_dir == ROOT / ".airside"
 

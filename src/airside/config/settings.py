@@ -6,21 +6,13 @@ field are honoured as aliases: `MODEL_PROVIDER` and `MAX_COST_PER_QUERY`. Unknow
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Usd = Annotated[Decimal, Field(ge=0, le=1_000_000)]
-Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
-Bytes = Annotated[int, Field(ge=1, le=1_073_741_824)]
-
-
-class Section(BaseModel):
-    """A group of settings; unknown names are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from airside.config.fields import Bytes, Count, Seconds, Section, Usd
+from airside.config.resilience import NoticeSettings, RateSettings, ResilienceSettings
 
 
 class DatabaseSettings(Section):
@@ -98,8 +90,8 @@ class BudgetSettings(Section):
 
     run: RunBudget = RunBudget()
     tenant: BudgetLimits = BudgetLimits()
-    business_units: dict[str, BudgetLimits] = {}
-    workflows: dict[str, BudgetLimits] = {}
+    business_units: dict[str, BudgetLimits] = Field(default={})
+    workflows: dict[str, BudgetLimits] = Field(default={})
     reserve_output_tokens: int = Field(default=8_192, ge=1, le=1_000_000)
     wait_s: Seconds = Field(default=60.0, description="how long a call waits for other calls' reservations")
 
@@ -109,7 +101,7 @@ class AgentSettings(Section):
 
     adapter: Literal["plain", "pydantic_ai", "command"] = "plain"
     entry: str = Field(default="", description="`package.module:name` of the agent")
-    command: list[str] = []
+    command: list[str] = Field(default=[])
     path: list[Path] = Field(default=[], description="folders put on the agent's sys.path")
     model: str = Field(default="", description="default model name")
     tools: list[str] = Field(default=[], description="names of tools the agent is offered; policy still decides")
@@ -134,8 +126,8 @@ class LocalToolSettings(Section):
 class ToolSettings(Section):
     """Hosted tools: modules with `@tool` functions, run in a process of their own. Local tools are only gated."""
 
-    modules: list[str] = []
-    path: list[Path] = []
+    modules: list[str] = Field(default=[])
+    path: list[Path] = Field(default=[])
     env_pass: list[str] = Field(default=[], description="environment variables the tool host may see")
     result_bytes_max: Bytes = 10_485_760
     concurrency_max: int = Field(default=32, ge=1, le=1_000, description="tool executions at the same time")
@@ -157,6 +149,12 @@ class RunSettings(Section):
     slots: int = Field(default=8, ge=1, le=1_000, description="attempts at the same time in one worker")
     tenant_runs_max: int = Field(default=64, ge=1, le=100_000, description="running runs of a tenant")
     queue_max: int = Field(default=100_000, ge=1, le=10_000_000, description="queued runs of a tenant; more get 429")
+    park_max_s: float = Field(
+        default=3_600.0, gt=0, le=2_592_000, description="how long a run may wait for failing dependencies, in all"
+    )
+    resume_per_s: int = Field(
+        default=20, ge=1, le=1_000, description="parked runs that go on in a second once their dependency is back"
+    )
     lease_renew_s: Seconds = 5.0
     lease_expire_s: Seconds = 20.0
     suspend_grace_s: float = Field(
@@ -209,6 +207,9 @@ class Settings(BaseSettings):
     policy: PolicySettings = PolicySettings()
     runs: RunSettings = RunSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    resilience: ResilienceSettings = ResilienceSettings()
+    rates: RateSettings = RateSettings()
+    notices: NoticeSettings = NoticeSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -27,6 +27,10 @@ KILL_LIFTED: Final = "kill.lifted"
 KEY_CREATED: Final = "key.created"
 KEY_REVOKED: Final = "key.revoked"
 RELEASE_CREATED: Final = "release.created"
+BREAKER_OPENED: Final = "breaker.opened"
+BREAKER_PROBED: Final = "breaker.probed"
+BREAKER_CLOSED: Final = "breaker.closed"
+NOTICE: Final = "notice"
 
 VERSIONS: Final[dict[str, int]] = {
     CALL_INTENT: 1,
@@ -42,6 +46,10 @@ VERSIONS: Final[dict[str, int]] = {
     KEY_CREATED: 1,
     KEY_REVOKED: 1,
     RELEASE_CREATED: 1,
+    BREAKER_OPENED: 1,
+    BREAKER_PROBED: 1,
+    BREAKER_CLOSED: 1,
+    NOTICE: 1,
 }
 """Every type and the version that is written today."""
 

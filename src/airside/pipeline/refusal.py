@@ -70,8 +70,9 @@ class Refusal(AirsideError):
         *,
         advice: str = "",
         details: Mapping[str, object] = MappingProxyType({}),
+        retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(code, message, advice=advice, details=details)
+        super().__init__(code, message, advice=advice, details=details, retry_after_s=retry_after_s)
         self.call = call
 
 

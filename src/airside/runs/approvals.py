@@ -9,6 +9,7 @@ from airside.config.settings import PolicySettings
 from airside.core import canonical
 from airside.core.call import Call
 from airside.core.clock import SECOND_US
+from airside.core.dependencies import Dependency
 from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_id
 from airside.core.policy import Decision
@@ -16,7 +17,7 @@ from airside.core.ports import ApprovalState, Database, Keyring, Row, Sealed, Tr
 from airside.core.run import Identity, RunState
 from airside.journal import events
 from airside.journal.queries import load
-from airside.runs import transitions
+from airside.runs import parking, transitions
 from airside.runs.record import RunRecord
 from airside.runs.signals import Signals
 
@@ -155,6 +156,20 @@ class RunSuspensions:
             if not identity.supervised:
                 return await transitions.move(tx, run, wanted, code=code, message=message)
             return await transitions.ask_to_stop(tx, run, wanted, code, message)
+
+        run = await self._database.transact(body)
+        if run:
+            self._signals.tell(run)
+
+    async def park(self, identity: Identity, dependency: Dependency, message: str) -> None:
+        """Ask the worker to end the attempt and leave the run parked until the dependency's breaker closes."""
+
+        async def body(tx: Transaction) -> RunRecord | None:
+            run = await transitions.lock(tx, identity.tenant_id, identity.run_id)
+            if run.attempt != identity.attempt or run.state is not RunState.RUNNING:
+                return None
+            await parking.wait_for(tx, run, dependency)
+            return await transitions.ask_to_stop(tx, run, RunState.PARKED, Code.BREAKER_OPEN.value, message)
 
         run = await self._database.transact(body)
         if run:

@@ -57,7 +57,8 @@ WHERE state = 'queued' AND tenant_id = :tenant_id AND agent = :agent AND release
 ORDER BY run_id LIMIT 100
 
 -- name: parked
-SELECT * FROM runs WHERE state = 'parked' AND ready_us <= :now_us ORDER BY ready_us LIMIT 200
+SELECT * FROM runs WHERE state = 'parked' AND ready_us <= :now_us AND code <> 'breaker_open'
+ORDER BY ready_us LIMIT 200
 
 -- name: orphans
 -- Open calls whose executor is dead: a process without a lease, or an attempt that has ended.

@@ -26,6 +26,7 @@ from airside.runs.keys import Keys
 from airside.runs.kills import Kills
 from airside.runs.leases import Leases
 from airside.runs.orphans import Orphans
+from airside.runs.parking import Parking
 from airside.runs.reviews import Reviews
 from airside.runs.signals import Signals
 from airside.runs.store import Runs
@@ -103,6 +104,7 @@ class RunServices:
         attempts = Attempts(database, settings, fingerprints, journal.executor_id, kills, signals)
         orphans = Orphans(database, journal, signals)
         reviews = Reviews(database, keyring, settings.policy, signals)
+        parking = Parking(database, keyring, settings.runs, signals)
         engine = _engine(settings, fingerprints)
         leases = Leases(
             database, settings.runs, clock, journal.executor_id, kind, fingerprints if executes else frozenset()
@@ -133,7 +135,7 @@ class RunServices:
             engine=engine,
             dispatcher=Dispatcher(database, settings, clock, engine, signals),
             leases=leases,
-            sweeper=Sweeper(database, attempts, orphans, reviews, external, signals),
+            sweeper=Sweeper(database, attempts, orphans, reviews, external, parking, signals),
             worker=worker,
         )
 

@@ -17,6 +17,7 @@ from airside.runs.attempts import Attempts
 from airside.runs.external import External
 from airside.runs.isolation.port import AttemptEnd, EndKind
 from airside.runs.orphans import Orphans
+from airside.runs.parking import Parking
 from airside.runs.record import RunRecord
 from airside.runs.reviews import Reviews
 from airside.runs.signals import Signals
@@ -38,6 +39,7 @@ class Sweeper:
         orphans: Orphans,
         reviews: Reviews,
         external: External,
+        parking: Parking,
         signals: Signals,
     ) -> None:
         self._database = database
@@ -45,6 +47,7 @@ class Sweeper:
         self._orphans = orphans
         self._reviews = reviews
         self._external = external
+        self._parking = parking
         self._signals = signals
 
     async def sweep(self) -> None:
@@ -53,12 +56,14 @@ class Sweeper:
         await self._orphans.sweep()
         await self._reviews.expire()
         await self.parked_runs()
+        await self._parking.sweep()
 
     async def tidy(self) -> None:
         """Do one pass over what costs more to find and is less urgent."""
         await self.unrunnable_runs()
         await self._external.close_idle()
         await self._database.transact(_forget)
+        await self._database.transact(self._parking.forget)
 
     async def crashed_attempts(self) -> int:
         """End the attempts whose lease is gone, and return how many there were."""
@@ -83,7 +88,10 @@ class Sweeper:
             await self._attempts.end(run, end, final=True)
 
     async def parked_runs(self) -> int:
-        """Queue the parked runs whose time has come, and return how many; those without a worker stay."""
+        """Queue the parked runs whose time has come, and return how many.
+
+        Those without a worker stay, and those that wait for a breaker are left to `Parking`.
+        """
         runnable = await self._advertised()
 
         async def body(tx: Transaction) -> list[RunRecord]:

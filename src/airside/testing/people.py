@@ -6,6 +6,7 @@ from typing import Any
 
 from airside.core import canonical
 from airside.core.call import Call, CallKind
+from airside.core.dependencies import Dependency
 from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_id
 from airside.core.policy import Decision
@@ -54,6 +55,10 @@ class NotedSuspensions:
         """Note the request."""
         self.asked.append((identity.run_id, state, message))
         self.happened.set()
+
+    async def park(self, identity: Identity, dependency: Dependency, message: str) -> None:
+        """Note the request, with the dependency in front of the message."""
+        await self.suspend(identity, "parked", f"{dependency.name}: {message}")
 
 
 class Reviewers:
