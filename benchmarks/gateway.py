@@ -30,7 +30,7 @@ from airside.runs.keys import Keys
 from benchmarks.figures import figure
 from benchmarks.load import Target, closed_loop, open_loop, percentile
 from benchmarks.throwaway import throwaway_postgres
-from tests.fake_provider import KEY
+from tests.fake_providers import KEY
 
 CALLS = int(os.environ.get("AIRSIDE_BENCH_CALLS", "2000"))
 ROUNDS = int(os.environ.get("AIRSIDE_BENCH_ROUNDS", "5"))
@@ -146,8 +146,8 @@ class Field(Struct):
 
 def field(stack: ExitStack, folder: Path) -> Field:
     """Start all processes."""
-    fake = stack.enter_context(started(["-m", "tests.fake_provider", "--reply", REPLY], folder))
-    slow = ["-m", "tests.fake_provider", "--reply", REPLY, "--chunk-delay-ms", "10"]
+    fake = stack.enter_context(started(["-m", "tests.fake_providers", "--reply", REPLY], folder))
+    slow = ["-m", "tests.fake_providers", "--reply", REPLY, "--chunk-delay-ms", "10"]
     paced = stack.enter_context(started(slow, folder))
     bare = stack.enter_context(started(["-m", "benchmarks.bare_gateway", "--upstream", fake.url], folder))
     paced_bare = stack.enter_context(started(["-m", "benchmarks.bare_gateway", "--upstream", paced.url], folder))
