@@ -74,9 +74,13 @@ def test_the_example_loads_and_holds_every_default() -> None:
 
 def test_the_example_mentions_every_setting() -> None:
     tree = yaml.safe_load(EXAMPLE.read_text())
-    tree["agents"]["NAME"] = tree["agents"]["hello"] | {"budget": tree["budgets"]["run"]}
+    tree["agents"]["NAME"] = tree["agents"]["hello"] | {
+        "budget": tree["budgets"]["run"],
+        "progress": tree["budgets"]["progress"],
+    }
     tree["providers"]["NAME"], tree["models"]["NAME"] = tree["providers"]["local"], tree["models"]["small"]
-    tree["budgets"]["business_units"]["NAME"] = tree["budgets"]["workflows"]["NAME"] = tree["budgets"]["tenant"]
+    for nodes in ("business_units", "workflows", "customers"):
+        tree["budgets"][nodes]["NAME"] = tree["budgets"]["tenant"]
     tree["tools"]["local"]["NAME"] = LocalToolSettings().model_dump()
     missing = []
     for name in setting_names(Settings):

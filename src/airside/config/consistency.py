@@ -35,6 +35,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     for name, model in settings.models.items():
         if model.provider not in settings.providers:
             yield f"models.{name}.provider: there is no provider `{model.provider}`"
+    yield from _levels(settings)
     try:
         ZoneInfo(settings.time_zone)
     except (ZoneInfoNotFoundError, ValueError):
@@ -46,3 +47,17 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     url = settings.database.url
     if url and not url.startswith(("sqlite:///", "memory:", "postgresql://")):
         yield "database.url: must be empty, sqlite:///PATH, memory: or postgresql://..."
+
+
+def _levels(settings: Settings) -> Iterator[str]:
+    """What comes first must not come after what it announces."""
+    for kind in ("tenant", "business_unit", "workflow", "customer", "run"):
+        levels = getattr(settings.budgets.levels, kind)
+        if levels.warn is not None and levels.throttle is not None and levels.throttle < levels.warn:
+            yield f"budgets.levels.{kind}.throttle: must not be below warn"
+    own = {f"agents.{name}.progress": agent.progress for name, agent in settings.agents.items()}
+    for where, progress in {"budgets.progress": settings.budgets.progress, **own}.items():
+        if progress and progress.repeats_stop < progress.repeats_warn:
+            yield f"{where}.repeats_stop: must not be below repeats_warn"
+        if progress and progress.requests_stop < progress.requests_warn:
+            yield f"{where}.requests_stop: must not be below requests_warn"

@@ -4,14 +4,15 @@ Environment beats file; nested names join with two underscores (`AIRSIDE_BUDGETS
 field are honoured as aliases: `MODEL_PROVIDER` and `MAX_COST_PER_QUERY`. Unknown names in the file are errors.
 """
 
-from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
-from airside.config.fields import Bytes, Count, Seconds, Section, Usd
+from airside.config.budgets import BudgetSettings, ProgressSettings, RunBudget
+from airside.config.context import ContextSettings
+from airside.config.fields import Bytes, Seconds, Section, Usd
 from airside.config.resilience import NoticeSettings, RateSettings, ResilienceSettings
 
 
@@ -64,36 +65,7 @@ class ModelSettings(Section):
     provider: str
     model: str = Field(default="", description="the provider's name for it; empty keeps the agent's")
     price: ModelPrice | None = None
-
-
-class BudgetLimits(Section):
-    """Limits of one budget node; null is no limit."""
-
-    usd: Usd | None = None
-    tokens: Count | None = None
-    calls: Count | None = None
-    period: Literal["none", "hour", "day", "month"] = "none"
-
-
-class RunBudget(Section):
-    """Limits of each run (requirements D1, D2, D5, D7)."""
-
-    usd: Usd | None = Decimal("0.50")
-    tokens: Count | None = 100_000
-    calls: Count | None = 500
-    tool_calls_per_turn: Count | None = 10
-    wall_s: Seconds = Field(default=300.0, description="running time; waiting for people does not count")
-
-
-class BudgetSettings(Section):
-    """The budget tree: tenant ▸ business unit ▸ workflow ▸ run. Units and workflows are taken from a run's labels."""
-
-    run: RunBudget = RunBudget()
-    tenant: BudgetLimits = BudgetLimits()
-    business_units: dict[str, BudgetLimits] = Field(default={})
-    workflows: dict[str, BudgetLimits] = Field(default={})
-    reserve_output_tokens: int = Field(default=8_192, ge=1, le=1_000_000)
-    wait_s: Seconds = Field(default=60.0, description="how long a call waits for other calls' reservations")
+    context_tokens: int = Field(default=0, ge=0, le=100_000_000, description="its window; 0 asks the price list")
 
 
 class AgentSettings(Section):
@@ -108,6 +80,7 @@ class AgentSettings(Section):
     isolation: Literal["auto", "inline", "process", "namespace"] | None = None
     runs_max: int = Field(default=16, ge=1, le=10_000, description="runs of this agent at the same time")
     budget: RunBudget | None = None
+    progress: ProgressSettings | None = None
     env_pass: list[str] = Field(default=[], description="environment variables it may see; an ungated grant")
     attempts_max: int = Field(default=3, ge=1, le=20, description="attempts after crashes")
 
@@ -118,6 +91,7 @@ class LocalToolSettings(Section):
     effect: Literal["read", "write", "execute"] = "execute"
     reversible: bool = False
     idempotent: bool = Field(default=False, description="it honours the call id as its idempotency key")
+    polling: bool = Field(default=False, description="equal calls with equal results are its use, not a loop")
     amount: str = Field(default="", description="the argument that carries money")
     amount_unit: Literal["usd", "cents"] = "usd"
     timeout_s: Seconds = 30.0
@@ -206,6 +180,7 @@ class Settings(BaseSettings):
     tools: ToolSettings = ToolSettings()
     policy: PolicySettings = PolicySettings()
     runs: RunSettings = RunSettings()
+    context: ContextSettings = ContextSettings()
     webhooks: WebhookSettings = WebhookSettings()
     resilience: ResilienceSettings = ResilienceSettings()
     rates: RateSettings = RateSettings()

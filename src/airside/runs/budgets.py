@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from airside.config.settings import BudgetLimits, RunBudget, Settings
+from airside.config.budgets import BudgetLimits, RunBudget
+from airside.config.settings import Settings
 from airside.core.budget import Limits
 from airside.core.clock import SECOND_US
 from airside.core.money import usd
