@@ -104,7 +104,7 @@ class ModelGateway:
             outcome = await while_connected(receive, self._forward(call))
             if outcome.state is not CallState.OK:
                 raise _Unhappy(outcome)
-            headers = _headers(outcome)
+            headers = [*_headers(outcome), *call.payload.told]
             if stream is None:
                 await respond(send, 200, outcome.body, headers)
                 return
@@ -158,7 +158,8 @@ async def ask_provider(call: Call) -> Outcome:
     if call.ready is not None:
         return call.ready
     ask: Ask = call.payload
-    ask.headers[:] = [(b"x-airside-run", call.who.run_id.encode()), (b"x-airside-call", call.call_id.encode())]
+    run, name = call.who.run_id.encode(), call.call_id.encode()
+    ask.headers[:] = [(b"x-airside-run", run), (b"x-airside-call", name), *ask.told]
     return await ask.route.provider.complete(call, ask)
 
 

@@ -86,6 +86,7 @@ class Pricing:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[float, Price]] = {}
+        self._windows: dict[tuple[str, str], int] = {}
         data_snapshot.get_snapshot()  # reading the list takes a moment, which no call should wait for
 
     def of(self, model: str, base_url: str) -> Price:
@@ -103,6 +104,19 @@ class Pricing:
             self._known.clear()
         self._known[model, base_url] = until, price
         return price
+
+    def context_tokens(self, model: str, base_url: str) -> int:
+        """Return how many tokens the list says that a model can hold; 0 if it does not say."""
+        known = self._windows.get((model, base_url))
+        if known is None:
+            try:
+                known = _look_up(model, base_url).context_window or 0
+            except AirsideError:
+                known = 0
+            if len(self._windows) >= MODELS_MAX:
+                self._windows.clear()
+            self._windows[model, base_url] = known
+        return known
 
 
 def _look_up(model: str, base_url: str) -> ModelInfo:

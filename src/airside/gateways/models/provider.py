@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -14,18 +15,19 @@ from airside.gateways.models.pricing import Price, configured
 
 
 class Route(Struct, frozen=True):
-    """Where a model is answered, its name there, and its price."""
+    """Where a model is answered, its name there, its price, and how many tokens it can hold (0 where unknown)."""
 
     provider: "Provider"
     model: str
     price: Price
+    context_tokens: int = 0
 
 
 class Ask(Struct, frozen=True):
     """A model call's payload: what is asked of a provider.
 
-    `delivered` notes what a stream's client has been sent, `headers` are those that a stream starts with.
-    `output_tokens_max` is the installation's own limit of what is reserved and allowed.
+    `delivered` notes what a stream's client has been sent, `headers` are those that a stream starts with, `told` those
+    that steps add to any answer. `output_tokens_max` is the installation's own limit of what is reserved and allowed.
     """
 
     request: ModelRequest
@@ -33,6 +35,7 @@ class Ask(Struct, frozen=True):
     delivered: Delivered
     headers: list[tuple[bytes, bytes]]
     output_tokens_max: int
+    told: list[tuple[bytes, bytes]] = msgspec.field(default_factory=list)
 
 
 def on_route(call: Call, route: Route) -> Call:
@@ -56,6 +59,10 @@ class Provider(Protocol):
 
     def price(self, model: str) -> Price:
         """Return what a model costs here; raises AirsideError `unknown_model`."""
+        ...
+
+    def context_tokens(self, model: str) -> int:
+        """Return how many tokens a model can hold, question and answer together; 0 if that is unknown."""
         ...
 
     def models(self) -> list[str]:
@@ -96,10 +103,11 @@ class Routes:
         settings = self._models.get(model)
         if settings is None:
             provider = self._providers[self._default]
-            return Route(provider, model, provider.price(model))
+            return Route(provider, model, provider.price(model), provider.context_tokens(model))
         provider = self._providers[settings.provider]
         name = settings.model or model
-        return Route(provider, name, configured(settings.price) if settings.price else provider.price(name))
+        price = configured(settings.price) if settings.price else provider.price(name)
+        return Route(provider, name, price, settings.context_tokens or provider.context_tokens(name))
 
     def names(self) -> list[str]:
         """Return the model names that are known."""

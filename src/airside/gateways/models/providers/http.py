@@ -84,6 +84,10 @@ class HttpProvider:
         """Return the listed price of a model at this address."""
         return self._pricing.of(model, self._service.prices)
 
+    def context_tokens(self, model: str) -> int:
+        """Return what the price list says of a model's window."""
+        return self._pricing.context_tokens(model, self._service.prices)
+
     def models(self) -> list[str]:
         """Return nothing: what an upstream offers is not asked for."""
         return []

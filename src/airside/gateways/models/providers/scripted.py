@@ -40,6 +40,10 @@ class ScriptedModel:
         """Return the invented price."""
         return SCRIPTED_PRICE
 
+    def context_tokens(self, model: str) -> int:  # noqa: ARG002 - as `price`
+        """Return 0: a script reads any length."""
+        return 0
+
     def models(self) -> list[str]:
         """Return the one model."""
         return [self.label]

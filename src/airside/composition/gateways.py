@@ -1,0 +1,69 @@
+"""The two gateways, around the one pipeline: what answers at which path."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+
+from msgspec import Struct
+
+from airside.composition.ground import Ground
+from airside.composition.pipelines import pipeline
+from airside.gateways.http import Receive, Scope, Send
+from airside.gateways.models.faces import PATHS as MODEL_PATHS
+from airside.gateways.models.gateway import ModelGateway, ModelLimits
+from airside.gateways.models.provider import Routes
+from airside.gateways.models.providers.configured import providers
+from airside.gateways.tools.catalogue import ToolCatalogue
+from airside.gateways.tools.gateway import ToolGateway
+from airside.gateways.tools.hosted import HostedTools
+from airside.gateways.tools.local import LocalFace
+from airside.gateways.tools.mcp import McpFace
+from airside.pipeline.afterwork import Afterwork
+from airside.pipeline.settle import Settle
+from airside.runs.services import RunServices
+
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+SETTLE_S = 10.0  # how long a closing process insists on writing outcomes
+
+
+class Gateways(Struct, frozen=True):
+    """What answers at which path, and the tool host."""
+
+    paths: Mapping[str, Asgi]
+    tool_host: HostedTools
+
+
+async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitStack) -> Gateways:
+    """Start the tool host and make both gateways around the one pipeline."""
+    settings, identities, journal = ground.settings, services.identities, ground.backend.journal
+    afterwork = Afterwork(ground.clock)
+    stack.push_async_callback(afterwork.drain, SETTLE_S)
+    routes = Routes(providers(settings.providers), settings.models, settings.model_provider)
+    steps = pipeline(ground, services, afterwork)
+
+    limits = ModelLimits(settings.server.body_bytes_max, settings.budgets.reserve_output_tokens)
+    models = ModelGateway(steps, routes, lambda token: identities.resolve(token, ""), limits)
+    stack.push_async_callback(models.close)
+
+    catalogue = ToolCatalogue(settings.tools.local)
+    hosted = HostedTools(settings.tools, catalogue.set_hosted)
+    await hosted.start()
+    stack.push_async_callback(hosted.close)
+    tools = ToolGateway(steps, catalogue, hosted)
+    body_bytes_max = settings.server.body_bytes_max
+    mcp = McpFace(tools, catalogue, identities, body_bytes_max=body_bytes_max)
+    await stack.enter_async_context(mcp.running())
+    local = LocalFace(
+        tools,
+        journal,
+        ground.keyring,
+        Settle(journal, ground.keyring, afterwork),
+        identities.reporter,
+        body_bytes_max=body_bytes_max,
+    )
+    paths: Mapping[str, Asgi] = {
+        **dict.fromkeys(MODEL_PATHS, models),
+        "/mcp": mcp,
+        "/v1/tools/authorize": local.authorize,
+        "/v1/tools/report": local.report,
+    }
+    return Gateways(paths, hosted)

@@ -1,0 +1,34 @@
+"""What every role of a process stands on: settings, clock, database and keys."""
+
+from contextlib import AsyncExitStack
+
+from msgspec import Struct
+
+from airside.config.installation import database_url, master_key_file, prepare_folder
+from airside.config.settings import Settings
+from airside.core.clock import Clock, SystemClock
+from airside.core.ids import new_id
+from airside.core.ports import Keyring
+from airside.journal.backend import Backend, connect
+from airside.journal.master_key import load_master_key
+from airside.journal.sealing import DatabaseKeyring
+
+
+class Ground(Struct, frozen=True):
+    """What every role stands on."""
+
+    settings: Settings
+    clock: Clock
+    backend: Backend
+    keyring: Keyring
+
+
+async def open_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
+    """Open the database and the keys."""
+    prepare_folder(settings)
+    master_key = load_master_key(master_key_file(settings))
+    backend = await connect(database_url(settings), settings=settings.database, executor_id=new_id("exe"))
+    stack.push_async_callback(backend.close)
+    keyring = DatabaseKeyring(backend.database, master_key)
+    await keyring.prove(settings.tenant)
+    return Ground(settings, SystemClock(), backend, keyring)

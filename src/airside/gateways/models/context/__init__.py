@@ -1,0 +1,1 @@
+"""The context window: warn before it is full, and keep a conversation within it without breaking it."""

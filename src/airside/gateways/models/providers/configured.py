@@ -1,0 +1,24 @@
+"""Makes the configured providers: which kind of setting becomes which class."""
+
+from collections.abc import Mapping
+
+from airside.config.settings import ProviderSettings
+from airside.gateways.models.pricing import Pricing
+from airside.gateways.models.provider import Provider
+from airside.gateways.models.providers.http import HttpProvider
+from airside.gateways.models.providers.scripted import WITHOUT_SCRIPT, ScriptedModel
+from airside.gateways.models.providers.services import OpenAICompatible
+from airside.gateways.models.upstream import AiohttpUpstream
+
+
+def providers(configured: Mapping[str, ProviderSettings]) -> Mapping[str, Provider]:
+    """Return a provider for each that is configured; raises AirsideError `misconfigured`."""
+    pricing = Pricing()
+    made: dict[str, Provider] = {}
+    for name, provider in configured.items():
+        if provider.kind == "scripted":
+            made[name] = ScriptedModel(name, provider.script or WITHOUT_SCRIPT)
+        else:
+            upstream = AiohttpUpstream(connections_max=provider.connections_max)
+            made[name] = HttpProvider(name, provider, OpenAICompatible(name, provider), upstream, pricing)
+    return made
