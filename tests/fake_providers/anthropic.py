@@ -1,29 +1,36 @@
-"""Anthropic's Messages: `POST /v1/messages` and `/v1/messages/count_tokens`."""
+"""Anthropic's Messages: `POST /v1/messages` and `/v1/messages/count_tokens`.
+
+Two versions of the API are in use. SDKs from 2.0 on send `anthropic-version: 2026-10-21`, which refuses `temperature`,
+`top_p`, `top_k` and documents in assistant messages, and they send the key as a bearer token instead of `x-api-key`.
+"""
 
 import json
 from typing import Any
 
-from tests.fake_providers.anthropic_rules import check, refusal
-from tests.fake_providers.dialect import Request, Speaker, Stream, Whole, sse
+from tests.fake_providers.anthropic_rules import check, check_newer, refusal
+from tests.fake_providers.dialect import Request, Speaker, Stream, Whole, bearer, sse
 from tests.fake_providers.script import KEY, Message, Meter, pieces, seal
 
+VERSIONS = ("2023-06-01", "2026-10-21")
 _STOPS = {"length": "max_tokens", "refusal": "refusal", "content_filter": "refusal"}
 
 
 def answer(request: Request, speaker: Speaker) -> Whole | Stream:
     """Answer one request."""
     headers = {"request-id": f"req_{speaker.calls}"}
-    if request.headers.get("x-api-key") != KEY:
+    if KEY not in {request.headers.get("x-api-key"), bearer(request)}:  # SDKs before 2.0 use the first
         raise refusal(401, "authentication_error", "invalid x-api-key")
     if not request.headers.get("anthropic-version"):
         raise refusal(400, "invalid_request_error", "anthropic-version: header is required")
-    if request.headers["anthropic-version"] != "2023-06-01":
-        message = f'anthropic-version: "{request.headers["anthropic-version"]}" is not a valid version'
-        raise refusal(400, "invalid_request_error", message)
+    version = request.headers["anthropic-version"]
+    if version not in VERSIONS:
+        raise refusal(400, "invalid_request_error", f'anthropic-version: "{version}" is not a valid version')
     if not request.headers.get("content-type", "").startswith("application/json"):
         raise refusal(400, "invalid_request_error", "content-type: must be application/json")
     counting = request.path.endswith("/count_tokens")
     check(request.body, counting=counting)
+    if version != VERSIONS[0]:
+        check_newer(request.body)
     if counting:
         return Whole({"input_tokens": len(request.raw) // 4 + 1}, headers)
     message = message_of(request.body, speaker)

@@ -25,7 +25,7 @@ BLOCK_FIELDS = {
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 ASSISTANT_ONLY = {"thinking", "redacted_thinking", "tool_use"}
-USER_ONLY = {"image", "document", "search_result", "tool_result"}
+USER_ONLY = {"image", "search_result", "tool_result"}
 BREAKPOINTS_MAX = 4
 BUDGET_MIN = 1_024
 MESSAGES_MAX = 100_000
@@ -58,6 +58,19 @@ def check(body: Any, *, counting: bool = False, bedrock: bool = False) -> None:
     _check_tools(body)
     _check_messages(body["messages"], thinking=_budgeted(body))
     _check_breakpoints(body)
+
+
+def check_newer(body: dict[str, Any]) -> None:
+    """Refuse what version 2026-10-21 refuses beside."""
+    for name in ("temperature", "top_p", "top_k"):
+        if name in body:
+            raise invalid(f"{name}: Extra inputs are not permitted")
+    for index, message in enumerate(body["messages"]):
+        for block in _blocks(message):
+            if message["role"] == "assistant" and block["type"] == "document":
+                raise invalid(f"messages.{index}: `document` blocks can only be in user messages")
+            if message["role"] == "user" and block["type"] == "text" and block.get("citations"):
+                raise invalid(f"messages.{index}: `citations` of text are not permitted in user messages")
 
 
 def _budgeted(body: dict[str, Any]) -> bool:

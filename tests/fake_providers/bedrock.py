@@ -34,7 +34,7 @@ BLOCKS = {
     "cachePoint",
 }
 _STOPS = {"length": "max_tokens", "content_filter": "content_filtered", "refusal": "content_filtered"}
-VERSION = "bedrock-2023-05-31"
+VERSIONS = ("bedrock-2023-05-31", "2026-10-21")  # SDKs from 2.0 on send the second
 
 
 def answer(request: Request, speaker: Speaker) -> Whole | Stream:
@@ -67,9 +67,11 @@ def invalid(message: str) -> Refusal:
 def _invoke(request: Request, speaker: Speaker, model: str, *, streaming: bool) -> Whole | Stream:
     body = request.body
     try:
-        if body.get("anthropic_version") != VERSION:
-            raise anthropic_rules.invalid(f"anthropic_version: must be {VERSION}")
+        if body.get("anthropic_version") not in VERSIONS:
+            raise anthropic_rules.invalid(f"anthropic_version: must be one of {VERSIONS}")
         anthropic_rules.check(body, bedrock=True)
+        if body["anthropic_version"] != VERSIONS[0]:
+            anthropic_rules.check_newer(body)
     except Refusal as refusal:
         raise invalid(refusal.body["error"]["message"]) from None
     message = anthropic.message_of(body, speaker, model)

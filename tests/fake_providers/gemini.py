@@ -1,4 +1,6 @@
-"""Gemini: `POST /v1beta/models/NAME:generateContent` and `:streamGenerateContent`, with `alt=sse` or without."""
+"""Gemini: `POST /v1beta/models/NAME:generateContent` and `:streamGenerateContent`, with `alt=sse` or without.
+
+SDKs from 3.0 on ask at `/v1/models/NAME:...` instead."""
 
 import json
 from typing import Any

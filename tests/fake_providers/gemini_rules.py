@@ -185,5 +185,6 @@ def _check_signature(part: dict[str, Any], index: int) -> None:
     name = part["functionCall"].get("name")
     if not part.get("thoughtSignature"):
         raise invalid(f"Function call `{name}` in the {index}. content block is missing a `thought_signature`.")
-    if not sealed(part["thoughtSignature"], name):
+    written = part["thoughtSignature"].translate(str.maketrans("-_", "+/"))  # bytes in proto JSON: either alphabet
+    if not sealed(written, name):
         raise invalid("Thought signature is not valid.")

@@ -30,9 +30,9 @@ DIALECTS: tuple[tuple[re.Pattern[str], Dialect], ...] = (
     (re.compile(r"/v1/messages(/count_tokens)?"), anthropic.answer),
     (re.compile(r"/v1/responses"), openai_responses.answer),
     (re.compile(r"(/mistral)?/v1/embeddings"), embeddings.answer),
-    (re.compile(r"/v1beta/models/[^/]+"), gemini.answer),
+    (re.compile(r"/v1(beta)?/models/[^/]+:[^/]+"), gemini.answer),
     (re.compile(r"/model/[^/]+/[a-z-]+"), bedrock.answer),
-    (re.compile(r"/v1/projects/.*"), vertex.answer),
+    (re.compile(r"/v1(beta1)?/projects/.*"), vertex.answer),
     (re.compile(r"/token"), vertex.token),
     (re.compile(r".*/chat/completions"), openai_chat.answer),
 )
@@ -150,7 +150,7 @@ def _dialect_of(path: str) -> Dialect:
     for pattern, dialect in DIALECTS:
         if pattern.fullmatch(path):
             return dialect
-    error = {"message": "Invalid URL", "type": "invalid_request_error", "param": None, "code": None}
+    error = {"message": f"Invalid URL ({path})", "type": "invalid_request_error", "param": None, "code": None}
     raise Refusal(404, {"error": error})
 
 

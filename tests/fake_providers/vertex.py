@@ -20,9 +20,12 @@ PROJECT, LOCATION = "fake-project", "europe-west4"
 EMAIL = "airside@fake-project.iam.example"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-VERSION = "vertex-2023-10-16"
+VERSIONS = ("vertex-2023-10-16", "2026-10-21")  # SDKs from 2.0 on send the second
+AUDIENCE = "https://oauth2.googleapis.com/token"  # what Google's own client claims, wherever the endpoint is
 LIFETIME_S = 3_600
-_PATH = re.compile(r"/v1/projects/([^/]+)/locations/([^/]+)/publishers/(google|anthropic)/models/([^/:]+):(\w+)")
+_PATH = re.compile(
+    r"/v1(?:beta1)?/projects/([^/]+)/locations/([^/]+)/publishers/(google|anthropic)/models/([^/:]+):(\w+)"
+)
 
 
 @functools.cache
@@ -51,7 +54,7 @@ def token(request: Request, _speaker: Speaker) -> Whole:
     form = {name: values[0] for name, values in parse_qs(request.raw.decode()).items()}
     if form.get("grant_type") != GRANT:
         raise Refusal(400, {"error": "unsupported_grant_type", "error_description": "Invalid grant_type"})
-    audience = f"http://{request.headers.get('host')}/token"
+    audience = [AUDIENCE, f"http://{request.headers.get('host')}/token"]
     try:
         claims = jwt.decode(form.get("assertion", ""), _key().public_key(), algorithms=["RS256"], audience=audience)
     except jwt.InvalidTokenError as error:
@@ -89,11 +92,13 @@ def _predict(request: Request, speaker: Speaker, model: str, method: str) -> Who
     streaming = method == "streamRawPredict"
     if method not in {"rawPredict", "streamRawPredict"}:
         raise refusal(404, "NOT_FOUND", f"Not found: {method}")
-    if not isinstance(body, dict) or body.get("anthropic_version") != VERSION:
-        raise anthropic_rules.invalid(f"anthropic_version: must be {VERSION}")
+    if not isinstance(body, dict) or body.get("anthropic_version") not in VERSIONS:
+        raise anthropic_rules.invalid(f"anthropic_version: must be one of {VERSIONS}")
     if bool(body.get("stream")) != streaming:
         raise anthropic_rules.invalid(f"stream: does not fit {method}")
     anthropic_rules.check({name: value for name, value in body.items() if name != "stream"}, bedrock=True)
+    if body["anthropic_version"] != VERSIONS[0]:
+        anthropic_rules.check_newer(body)
     message = anthropic.message_of(body, speaker, model)
     if streaming:
         return Stream([sse(json.dumps(event), event["type"]) for event in anthropic.events_of(message)])
