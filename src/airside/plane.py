@@ -22,6 +22,7 @@ from airside.config.settings import Settings
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Database
 from airside.gateways.tools.hosted import HostedTools
+from airside.resilience.services import Resilience
 from airside.runs.isolation.choose import ChosenLauncher
 from airside.runs.services import RunServices
 from airside.runs.worker import Place
@@ -48,6 +49,7 @@ class Plane(Struct, kw_only=True, frozen=True):
     settings: Settings
     database: Database
     services: RunServices
+    resilience: Resilience
     gateways: Mapping[str, Asgi]
     tool_host: HostedTools | None
 
@@ -68,6 +70,7 @@ class Plane(Struct, kw_only=True, frozen=True):
                 settings=settings,
                 database=ground.backend.database,
                 services=services,
+                resilience=ground.resilience,
                 gateways=gateways.paths if gateways else {},
                 tool_host=gateways.tool_host if gateways else None,
             )

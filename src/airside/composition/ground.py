@@ -12,6 +12,7 @@ from airside.core.ports import Keyring
 from airside.journal.backend import Backend, connect
 from airside.journal.master_key import load_master_key
 from airside.journal.sealing import DatabaseKeyring
+from airside.resilience.services import Resilience
 
 
 class Ground(Struct, frozen=True):
@@ -21,6 +22,7 @@ class Ground(Struct, frozen=True):
     clock: Clock
     backend: Backend
     keyring: Keyring
+    resilience: Resilience
 
 
 async def open_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
@@ -31,4 +33,6 @@ async def open_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
     stack.push_async_callback(backend.close)
     keyring = DatabaseKeyring(backend.database, master_key)
     await keyring.prove(settings.tenant)
-    return Ground(settings, SystemClock(), backend, keyring)
+    clock = SystemClock()
+    resilience = await stack.enter_async_context(Resilience.open(settings, backend.database, clock))
+    return Ground(settings, clock, backend, keyring, resilience)

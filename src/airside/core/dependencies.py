@@ -1,4 +1,4 @@
-"""What calls lean on and may find failing, and the ports by which the pipeline spares it: breakers and bulkheads."""
+"""What calls lean on and may find failing, and the ports by which it is spared: breakers, bulkheads, rate limits."""
 
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -29,6 +29,7 @@ class Sign(Enum):
 
     GOOD = "good"
     FAILED = "failed"
+    ERROR = "error"  # a tool answered with an error of its own
     BUSY = "busy"  # it answered that it is asked too often
     NONE = "none"  # nothing: the call was cancelled, refused before it left, or wrong itself
 
@@ -71,4 +72,34 @@ class Bulkheads(Protocol):
 
         Waits at most `wait_s` seconds; raises `rate_limited` then, or at once when too many wait already.
         """
+        ...
+
+
+class Asker(NamedTuple):
+    """Who asks, as rate limits tell them apart; what is empty is not limited."""
+
+    tenant_id: str
+    user: str = ""
+    key: str = ""
+    address: str = ""
+
+
+class Taken(Protocol):
+    """What a call took of its rate limits."""
+
+    def settle(self, tokens: int) -> None:
+        """Say how many tokens it came to; what was taken beyond that is given back."""
+        ...
+
+
+class RateLimits(Protocol):
+    """How often, and how much, within a minute; shared by all processes."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is any limit at all."""
+        ...
+
+    async def take(self, asker: Asker, tokens: int = 0) -> Taken:
+        """Take one request and so many tokens; raises `rate_limited` with the time to wait."""
         ...

@@ -1,4 +1,7 @@
-"""Retries, as requirement E1 says: transient failures only, three tries in all, 2**n + U(0, 1) seconds apart."""
+"""Retries, as requirement E1 says: transient failures only, three tries in all, 2**n + U(0, 1) seconds apart.
+
+A provider that says when to ask again is obeyed, if that is before the deadline. No try gets more time than is left.
+"""
 
 import random
 from collections.abc import Awaitable, Callable
@@ -7,8 +10,11 @@ from msgspec.structs import replace
 
 from airside.core.call import Call, Outcome, Sink
 from airside.core.clock import Clock
+from airside.core.dependencies import DependenciesOf
 from airside.core.errors import AirsideError, Code, MaxRetriesExceeded, TransientError
 from airside.core.ports import Forward
+from airside.pipeline.refusal import Refusal
+from airside.pipeline.retries import RetryBudget
 
 TRIES_MAX = 3
 
@@ -16,20 +22,36 @@ TRIES_MAX = 3
 class Retry:
     """Tries a call again while that is safe. Each try is a reservation and an intent of its own."""
 
-    def __init__(self, clock: Clock, uniform: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        uniform: Callable[[], float] = random.random,
+        *,
+        budget: RetryBudget | None = None,
+        dependencies_of: DependenciesOf = lambda _: (),
+    ) -> None:
         self._clock = clock
         self._uniform = uniform
+        self._budget = budget
+        self._dependencies_of = dependencies_of
 
     async def __call__(self, call: Call, forward: Forward) -> Outcome:
-        """Pass the call on, up to three times.
+        """Pass the call on, up to three times, each time with the time that is left as its timeout.
 
         Raises MaxRetriesExceeded after the last try, the failure itself if another try would not be safe, and
         `outcome_unknown` if the tries have failed and one of them may have had an effect.
         """
-        deadline_s = self._clock.monotonic_s() + call.timeout_s
+        now_s = self._clock.monotonic_s()
+        deadline_s = min(now_s + call.timeout_s, call.deadline_s)
+        if deadline_s <= now_s:
+            raise Refusal(call, Code.UPSTREAM_TIMEOUT, "the time for this call was used up before it could be made")
+        upstream = self._upstream(call)
         watched = _Watched(call.sink) if call.sink else None
         current = replace(call, sink=watched) if watched else call
         for attempt in range(TRIES_MAX):
+            left_s = deadline_s - self._clock.monotonic_s()
+            if left_s < current.timeout_s:
+                current = replace(current, timeout_s=left_s)
             try:
                 return await forward(current)
             except TransientError as error:
@@ -37,12 +59,24 @@ class Retry:
                 maybe_sent = current.maybe_sent or error.details.get("not_sent") is not True
                 if delivered or (call.side_effect and not call.idempotent and maybe_sent):
                     raise
-                wait_s = 2.0**attempt + self._uniform()
-                if attempt + 1 == TRIES_MAX or self._clock.monotonic_s() + wait_s >= deadline_s:
+                wait_s = max(2.0**attempt + self._uniform(), error.retry_after_s or 0.0)
+                last = attempt + 1 == TRIES_MAX or self._clock.monotonic_s() + wait_s >= deadline_s
+                if last or not self._may_retry(upstream):
                     raise _given_up(current, error, attempt + 1, maybe_sent=maybe_sent) from error
                 await self._clock.sleep(wait_s)
                 current = replace(current, try_number=current.try_number + 1, maybe_sent=maybe_sent)
         raise AssertionError("the last try returns or raises")
+
+    def _upstream(self, call: Call) -> str:
+        """Return what the call's retries are counted for, having paid for the call."""
+        dependencies = self._dependencies_of(call)
+        if self._budget is None or not dependencies:
+            return ""
+        self._budget.called(dependencies[0].name)
+        return dependencies[0].name
+
+    def _may_retry(self, upstream: str) -> bool:
+        return self._budget is None or not upstream or self._budget.take(upstream)
 
 
 class _Watched:

@@ -1,0 +1,41 @@
+"""How long anybody waits: the run's own end, and what the caller wishes, become one instant that later steps keep to.
+
+The wish is `x-airside-timeout-s`; a model gateway takes an SDK's own read timeout for it, because past that the SDK has
+gone and an answer would be paid for nobody.
+"""
+
+import math
+
+from msgspec.structs import replace
+
+from airside.core.call import Call, Outcome
+from airside.core.clock import SECOND_US, Clock
+from airside.core.errors import Code
+from airside.core.ports import Forward
+from airside.pipeline.refusal import Refusal
+
+WISH = "timeout-s"
+
+
+class Deadline:
+    """Gives each call the instant after which nobody waits for its answer."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def __call__(self, call: Call, forward: Forward) -> Outcome:
+        """Pass the call on with its deadline; raises `invalid_request` for a wish that is no positive number."""
+        left_s = (call.who.deadline_us - self._clock.now_us()) / SECOND_US
+        if WISH in call.wishes:
+            left_s = min(left_s, _seconds(call))
+        return await forward(replace(call, deadline_s=self._clock.monotonic_s() + left_s))
+
+
+def _seconds(call: Call) -> float:
+    try:
+        seconds = float(call.wishes[WISH])
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise Refusal(call, Code.INVALID_REQUEST, f"x-airside-{WISH} must be a number of seconds above 0")
+    return seconds
