@@ -17,6 +17,7 @@ from airside.gateways.tools.gateway import ToolGateway
 from airside.gateways.tools.hosted import HostedTools
 from airside.gateways.tools.local import LocalFace
 from airside.gateways.tools.mcp import McpFace
+from airside.gateways.tools.recall import RECALL, Recall
 from airside.pipeline.afterwork import Afterwork
 from airside.pipeline.settle import Settle
 from airside.runs.services import RunServices
@@ -44,7 +45,8 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
     models = ModelGateway(steps, routes, lambda token: identities.resolve(token, ""), limits)
     stack.push_async_callback(models.close)
 
-    catalogue = ToolCatalogue(settings.tools.local)
+    recall = Recall(ground.backend.database, ground.keyring)
+    catalogue = ToolCatalogue(settings.tools.local, [(RECALL, recall)])
     hosted = HostedTools(settings.tools, catalogue.set_hosted)
     await hosted.start()
     stack.push_async_callback(hosted.close)

@@ -43,6 +43,7 @@ class ModelPrice(Section):
     output: Usd
     cached_read: Usd | None = None
     cache_write: Usd | None = None
+    cache_write_1h: Usd | None = None
 
 
 class ProviderSettings(Section):
@@ -81,6 +82,7 @@ class AgentSettings(Section):
     runs_max: int = Field(default=16, ge=1, le=10_000, description="runs of this agent at the same time")
     budget: RunBudget | None = None
     progress: ProgressSettings | None = None
+    context: ContextSettings | None = Field(default=None, description="beats the section `context`")
     env_pass: list[str] = Field(default=[], description="environment variables it may see; an ungated grant")
     attempts_max: int = Field(default=3, ge=1, le=20, description="attempts after crashes")
 

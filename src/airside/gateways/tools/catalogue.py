@@ -1,30 +1,35 @@
 """The tools that exist: hosted ones as the tool host tells them, local ones as the configuration declares them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from airside.config.settings import LocalToolSettings
-from airside.core.call import Effect
+from airside.core.call import Call, Effect
 from airside.core.errors import AirsideError, Code
 from airside.core.tool import Tool
 from airside.gateways.tools.arguments import ArgumentSchema, compile_schema
 
+Execute = Callable[[Call], Awaitable[bytes]]
+"""Executes a call of a built-in tool and returns its result as JSON."""
+
 
 class Listed(Struct, frozen=True):
-    """A tool and its compiled schema; what a call's `payload` is."""
+    """A tool and its compiled schema; what a call's `payload` is. `execute` is set for what airside itself brings."""
 
     tool: Tool
     schema: ArgumentSchema
+    execute: Execute | None = None
 
 
 class ToolCatalogue:
     """Every tool of this installation, by name. Names that are not in it are unknown, and what is unknown is denied."""
 
-    def __init__(self, local: Mapping[str, LocalToolSettings]) -> None:
+    def __init__(self, local: Mapping[str, LocalToolSettings], built_in: Iterable[tuple[Tool, Execute]] = ()) -> None:
+        self._built_in = {tool.name: Listed(tool, compile_schema(tool.schema), run) for tool, run in built_in}
         self._local = _listed(_local_tool(name, settings) for name, settings in local.items())
-        self._hosted: dict[str, Listed] = {}
+        self._hosted: dict[str, Listed] = dict(self._built_in)
 
     def set_hosted(self, tools: Iterable[Tool]) -> None:
         """Take over the tools of a (re)started host.
@@ -32,9 +37,11 @@ class ToolCatalogue:
         Raises AirsideError `misconfigured` for a name that is local too, or a schema that cannot be compiled.
         """
         hosted = _listed(tools)
+        if reserved := sorted(self._built_in.keys() & (hosted.keys() | self._local.keys())):
+            raise AirsideError(Code.MISCONFIGURED, f"{reserved[0]} is a tool that airside brings; name yours otherwise")
         if twice := sorted(hosted.keys() & self._local.keys()):
             raise AirsideError(Code.MISCONFIGURED, f"tools.local names {twice[0]}, which is a hosted tool")
-        self._hosted = hosted
+        self._hosted = hosted | self._built_in
 
     def lookup(self, name: str) -> Tool | None:
         """Return a tool's manifest, for policy."""

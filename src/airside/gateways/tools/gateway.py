@@ -20,6 +20,7 @@ from airside.gateways.tools.hosted import HostedTools
 
 LOCAL_UPSTREAM = "local"
 HOSTED_UPSTREAM = "hosted"
+BUILT_IN_UPSTREAM = "airside"
 UNKNOWN_TOOL_TIMEOUT_S = 30.0
 NAME_CHARS_MAX = 64
 
@@ -64,6 +65,10 @@ class ToolGateway:
                 edited=call.edited,
                 arguments=call.parts[0],
             )
+        execute = call.payload.execute if isinstance(call.payload, Listed) else None
+        if execute is not None:
+            body = pack(await execute(call), edited_arguments)
+            return Outcome(state=CallState.OK, body=body, upstream=BUILT_IN_UPSTREAM, call_id=call.call_id)
         if self._hosted is None:
             raise AirsideError(Code.MISCONFIGURED, "this process has no tool host")
         answer = await self._hosted.execute(call)
