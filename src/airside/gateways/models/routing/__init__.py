@@ -1,0 +1,1 @@
+"""Which model answers a call: the cheapest capable one whose predicted quality keeps the stated floor."""
