@@ -31,6 +31,11 @@ BREAKER_OPENED: Final = "breaker.opened"
 BREAKER_PROBED: Final = "breaker.probed"
 BREAKER_CLOSED: Final = "breaker.closed"
 NOTICE: Final = "notice"
+RESPONSE_DELETED: Final = "response.deleted"
+BUDGET_LEVEL: Final = "budget.level"
+BUDGET_LIMITED: Final = "budget.limited"
+BUDGET_UNLIMITED: Final = "budget.unlimited"
+BUDGET_CREDITED: Final = "budget.credited"
 
 VERSIONS: Final[dict[str, int]] = {
     CALL_INTENT: 1,
@@ -50,6 +55,11 @@ VERSIONS: Final[dict[str, int]] = {
     BREAKER_PROBED: 1,
     BREAKER_CLOSED: 1,
     NOTICE: 1,
+    RESPONSE_DELETED: 1,
+    BUDGET_LEVEL: 1,
+    BUDGET_LIMITED: 1,
+    BUDGET_UNLIMITED: 1,
+    BUDGET_CREDITED: 1,
 }
 """Every type and the version that is written today."""
 

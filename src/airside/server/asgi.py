@@ -21,10 +21,14 @@ _log = structlog.get_logger("airside.server")
 
 
 class FrontDoor:
-    """Dispatches requests by path: to the gateway that has it, else to the management API."""
+    """Dispatches requests by path: to the gateway that has it, else to the management API.
+
+    A gateway's path that ends in a slash stands for all that begin with it.
+    """
 
     def __init__(self, gateways: Mapping[str, App], management: App, *, in_flight_max: int) -> None:
         self._gateways = gateways
+        self._prefixes = tuple((path, app) for path, app in gateways.items() if path.endswith("/"))
         self._management = management
         self._in_flight_max = in_flight_max
         self.in_flight = 0
@@ -40,9 +44,15 @@ class FrontDoor:
         else:
             self.in_flight += 1
             try:
-                await _guarded(self._gateways.get(scope["path"], self._management), scope, receive, send)
+                await _guarded(self._app(scope["path"]), scope, receive, send)
             finally:
                 self.in_flight -= 1
+
+    def _app(self, path: str) -> App:
+        found = self._gateways.get(path)
+        if found is not None:
+            return found
+        return next((app for prefix, app in self._prefixes if path.startswith(prefix)), self._management)
 
 
 async def answer(send: Send, error: AirsideError, error_id: str = "") -> None:

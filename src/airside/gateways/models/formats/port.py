@@ -6,6 +6,7 @@ unchanged; else they go through the message model (`gateways/models/message.py`)
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
@@ -15,10 +16,19 @@ from airside.core.errors import AirsideError
 from airside.gateways.models.message import Answer, Edit, Prompt
 
 ANSWER_BYTES_MAX = 33_554_432
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class BrokenAnswer(Exception):
     """What came from upstream is not an answer: not JSON, over a limit, cut short, or carrying an error."""
+
+
+class RejectedAnswer(BrokenAnswer):
+    """An answer that says in itself that the request was wrong: the same request would fail again."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message or kind)
+        self.kind, self.message = kind, message
 
 
 class Addressed(Struct, frozen=True):
@@ -26,6 +36,7 @@ class Addressed(Struct, frozen=True):
 
     model: str = ""
     stream: bool | None = None
+    headers: Mapping[str, str] = _NO_HEADERS
 
 
 class ModelRequest(Struct, frozen=True, kw_only=True):
@@ -33,6 +44,8 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
 
     `parts` are the pieces by which it is hashed and stored: one per item of the conversation, then the parameters.
     `include_usage` is whether the client wants the usage at the end of a stream (other formats than Chat always do).
+    `headers` go with it to an upstream of the same format. `long_cache` is whether it may ask for a prompt cache of an
+    hour, which costs more to write.
     """
 
     format: "Format"
@@ -43,6 +56,8 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
     parts: tuple[bytes, ...]
     output_tokens_max: int | None = None
     include_usage: bool = True
+    headers: Mapping[str, str] = _NO_HEADERS
+    long_cache: bool = False
 
     @property
     def input_tokens_bound(self) -> int:

@@ -21,7 +21,7 @@ from airside.config.settings import ProviderSettings
 from airside.core.call import Call, CallState, Outcome, Usage
 from airside.core.errors import AirsideError, Code, TransientError
 from airside.core.money import ZERO
-from airside.gateways.models.formats.port import ANSWER_BYTES_MAX, BrokenAnswer, Format
+from airside.gateways.models.formats.port import ANSWER_BYTES_MAX, BrokenAnswer, Format, RejectedAnswer
 from airside.gateways.models.message import Answer as Said
 from airside.gateways.models.pricing import Price, Pricing
 from airside.gateways.models.provider import Ask
@@ -30,7 +30,7 @@ from airside.gateways.models.upstream import Answer, Interrupted, TimedOut, Unre
 ERROR_BYTES_MAX = 65_536
 MESSAGE_CHARS_MAX = 2_000
 RETRY_AFTER_S_MAX = 3_600.0
-_TRANSIENT_STATUS = frozenset({408, 409, 425})
+_TRANSIENT_STATUS = frozenset({408, 409, 424, 425})  # 424 is how Bedrock says that a model failed
 _UNBILLED: Mapping[str, object] = MappingProxyType({"unbilled": True})
 
 
@@ -112,6 +112,8 @@ class HttpProvider:
                 body = await answer.read(ANSWER_BYTES_MAX)
             used = language.usage(body)
             said = None if language.name == face.name else language.answer(body)
+        except RejectedAnswer as error:
+            return self._rejected(ask, error.message or error.kind)
         except (Interrupted, BrokenAnswer) as error:
             self._broken(error, ask)
         finally:
@@ -128,6 +130,8 @@ class HttpProvider:
         body = self._service.dress(language, body)
         url = self._service.url(language, model, stream=stream)
         headers = await self._service.headers(url, body)
+        if ask.request.headers and language.name == ask.request.format.name:
+            headers = {**headers, **ask.request.headers}
         try:
             return await self._upstream.post(url, headers, body, self._stream_timeout if stream else self._timeout)
         except Unreachable as error:
@@ -187,7 +191,7 @@ class HttpProvider:
         if status < 400:
             advice = f"Check providers.{self.name}.base_url."
             raise AirsideError(Code.UPSTREAM_FAILED, f"{said} instead of 200", advice=advice, details=_UNBILLED)
-        if status in {401, 403, 407, 429}:
+        if status in {401, 402, 403, 407, 429}:
             advice = f"Check the key and the account behind providers.{self.name}."
             said += ": it does not accept airside's credential"
             raise AirsideError(Code.UPSTREAM_FAILED, said, advice=advice, details=_UNBILLED)
@@ -198,6 +202,17 @@ class HttpProvider:
             upstream=f"{self.name}/{ask.route.model}",
             code=Code.UPSTREAM_REJECTED,
             message=f"{said}: {message[:MESSAGE_CHARS_MAX]}" if message else said,
+        )
+
+    def _rejected(self, ask: Ask, message: str) -> Outcome:
+        """Return the outcome of a request that the provider began to answer and then found wrong."""
+        plain = self._without_secrets(message.encode(errors="replace")).decode()
+        return Outcome(
+            state=CallState.ERROR,
+            body=b"{}",
+            upstream=f"{self.name}/{ask.route.model}",
+            code=Code.UPSTREAM_REJECTED,
+            message=f"{self.name}: {plain[:MESSAGE_CHARS_MAX]}",
         )
 
     def _without_secrets(self, body: bytes) -> bytes:

@@ -1,0 +1,1 @@
+"""The Responses format (OpenAI and Azure), always spoken upstream without state kept there."""
