@@ -49,7 +49,7 @@ class ModelPrice(Section):
 class ProviderSettings(Section):
     """An upstream for model calls. The key is read from `api_key_file`, else `api_key`; agents never see it."""
 
-    kind: Literal["openai_compatible", "scripted"]
+    kind: Literal["openai_compatible", "anthropic", "gemini", "scripted"]
     base_url: str = ""
     api_key: SecretStr | None = None
     api_key_file: Path | None = None

@@ -52,17 +52,26 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Usage(Struct, frozen=True):
-    """Tokens of one model call in the four classes that are priced apart. `input` excludes both cache classes."""
+    """Tokens of one model call in the classes that are priced apart. `input` excludes all cache classes.
+
+    `cache_write_1h` were written to a cache that keeps them for an hour, where a provider has such a one.
+    """
 
     input: int = 0
     cached_read: int = 0
     cache_write: int = 0
     output: int = 0
+    cache_write_1h: int = 0
+
+    @property
+    def read(self) -> int:
+        """All tokens that the model was given."""
+        return self.input + self.cached_read + self.cache_write + self.cache_write_1h
 
     @property
     def total(self) -> int:
         """All tokens of the call."""
-        return self.input + self.cached_read + self.cache_write + self.output
+        return self.read + self.output
 
 
 class Need(Struct, frozen=True):

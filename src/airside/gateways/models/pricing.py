@@ -35,7 +35,8 @@ class Rates(Struct, frozen=True):
     cached_read: int
     cache_write: int
     output: int
-    request: int = 0
+    request: int
+    cache_write_1h: int
 
 
 class Price(Struct, frozen=True):
@@ -46,23 +47,28 @@ class Price(Struct, frozen=True):
 
     def cost(self, usage: Usage) -> NanoUsd:
         """Return what these tokens cost, rounded up to a nano-dollar. The tier reached applies to all of them."""
-        size = usage.input + usage.cached_read + usage.cache_write
         rates = self.rates[0]
         for tier in self.rates:
-            if size > tier.above_input_tokens:
+            if usage.read > tier.above_input_tokens:
                 rates = tier
         per_mtok = (
             usage.input * rates.input
             + usage.cached_read * rates.cached_read
             + usage.cache_write * rates.cache_write
+            + usage.cache_write_1h * rates.cache_write_1h
             + usage.output * rates.output
         )
         return NanoUsd(rates.request - (-per_mtok // MTOK))
 
-    def need(self, input_tokens_bound: int, output_tokens: int) -> Need:
-        """Return the worst case of a call: every input token in its dearest class, at the dearest tier in reach."""
+    def need(self, input_tokens_bound: int, output_tokens: int, *, long_cache: bool = False) -> Need:
+        """Return the worst case of a call: every input token in its dearest class, at the dearest tier in reach.
+
+        Writing to a cache of an hour is a class only where the request may ask for that.
+        """
         reach = [tier for tier in self.rates if input_tokens_bound > tier.above_input_tokens]
         dearest = max(max(tier.input, tier.cached_read, tier.cache_write) for tier in reach)
+        if long_cache:
+            dearest = max(dearest, *(tier.cache_write_1h for tier in reach))
         return Need(
             fixed_nanousd=NanoUsd(max(tier.request for tier in reach) - (-input_tokens_bound * dearest // MTOK)),
             fixed_tokens=input_tokens_bound,
@@ -76,9 +82,10 @@ def configured(price: ModelPrice, version: str = "configured") -> Price:
     """Return a price from the configuration; classes that are not given cost what plain input costs."""
     cached_read = price.input if price.cached_read is None else price.cached_read
     cache_write = price.input if price.cache_write is None else price.cache_write
-    classes = (price.input, cached_read, cache_write, price.output)
-    read, cached, written, output = [_per_mtok(item) for item in classes]
-    return Price(version, (Rates(-1, read, cached, written, output),))
+    cache_write_1h = cache_write if price.cache_write_1h is None else price.cache_write_1h
+    classes = (price.input, cached_read, cache_write, price.output, cache_write_1h)
+    read, cached, written, output, written_1h = [_per_mtok(item) for item in classes]
+    return Price(version, (Rates(-1, read, cached, written, output, 0, written_1h),))
 
 
 class Pricing:
@@ -145,13 +152,14 @@ def _listed(prices: ListedPrice, model: str) -> Price:
         prices.cache_read_mtok or prices.input_mtok,
         prices.cache_write_mtok or prices.input_mtok,
         prices.output_mtok,
+        prices.cache_write_1h_mtok or prices.cache_write_mtok or prices.input_mtok,
     ]
     starts = sorted({tier.start for item in classes if isinstance(item, TieredPrices) for tier in item.tiers})
     request = -(-_per_mtok(_at(prices.requests_kcount or Decimal(0), 0)) // 1_000)
     tiers = []
     for start in (-1, *starts):
-        read, cached_read, cache_write, output = [_per_mtok(_at(item, start)) for item in classes]
-        tiers.append(Rates(start, read, cached_read, cache_write, output, request))
+        read, cached_read, cache_write, output, written_1h = [_per_mtok(_at(item, start)) for item in classes]
+        tiers.append(Rates(start, read, cached_read, cache_write, output, request, written_1h))
     return Price(LIST_VERSION, tuple(tiers))
 
 

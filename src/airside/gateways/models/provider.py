@@ -45,7 +45,7 @@ def on_route(call: Call, route: Route) -> Call:
     output_tokens = min(ask.request.output_tokens_max or limit, limit)
     return replace(
         call,
-        need=route.price.need(ask.request.input_tokens_bound, output_tokens),
+        need=route.price.need(ask.request.input_tokens_bound, output_tokens, long_cache=ask.request.long_cache),
         timeout_s=route.provider.timeout_s,
         payload=replace(ask, route=route),
     )

@@ -60,7 +60,7 @@ class Context:
         """Take in what the provider counted, where the request went as it came."""
         usage = outcome.usage
         if outcome.metered and not outcome.replayed:
-            reported = usage.input + usage.cached_read + usage.cache_write
+            reported = usage.read
             self._corrections.learn(ask.route.model, guessed=guessed, reported=reported)
         return outcome
 

@@ -1,14 +1,20 @@
 """Makes the configured providers: which kind of setting becomes which class."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from airside.config.settings import ProviderSettings
 from airside.gateways.models.pricing import Pricing
 from airside.gateways.models.provider import Provider
-from airside.gateways.models.providers.http import HttpProvider
+from airside.gateways.models.providers.anthropic import AnthropicService
+from airside.gateways.models.providers.http import HttpProvider, Service
 from airside.gateways.models.providers.scripted import WITHOUT_SCRIPT, ScriptedModel
 from airside.gateways.models.providers.services import OpenAICompatible
 from airside.gateways.models.upstream import AiohttpUpstream
+
+_SERVICES: Mapping[str, Callable[[str, ProviderSettings], Service]] = {
+    "openai_compatible": OpenAICompatible,
+    "anthropic": AnthropicService,
+}
 
 
 def providers(configured: Mapping[str, ProviderSettings]) -> Mapping[str, Provider]:
@@ -20,5 +26,9 @@ def providers(configured: Mapping[str, ProviderSettings]) -> Mapping[str, Provid
             made[name] = ScriptedModel(name, provider.script or WITHOUT_SCRIPT)
         else:
             upstream = AiohttpUpstream(connections_max=provider.connections_max)
-            made[name] = HttpProvider(name, provider, OpenAICompatible(name, provider), upstream, pricing)
+            made[name] = HttpProvider(name, provider, _service(name, provider), upstream, pricing)
     return made
+
+
+def _service(name: str, provider: ProviderSettings) -> Service:
+    return _SERVICES[provider.kind](name, provider)

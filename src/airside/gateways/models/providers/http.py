@@ -133,12 +133,20 @@ class HttpProvider:
         if ask.request.headers and language.name == ask.request.format.name:
             headers = {**headers, **ask.request.headers}
         try:
-            return await self._upstream.post(url, headers, body, self._stream_timeout if stream else self._timeout)
+            return await self._upstream.post(url, headers, body, self._patience(call.timeout_s, stream=stream))
         except Unreachable as error:
             said = f"{self.name} cannot be reached ({error})"
             raise TransientError(Code.UPSTREAM_FAILED, said, details={"not_sent": True}) from None
         except Interrupted as error:
             self._broken(error, ask)
+
+    def _patience(self, seconds: float, *, stream: bool) -> ClientTimeout:
+        """Return the timeouts of a request, cut to the time that the call has left."""
+        usual = self._stream_timeout if stream else self._timeout
+        if seconds >= self.timeout_s:
+            return usual
+        connect_s = min(usual.sock_connect or seconds, seconds)
+        return ClientTimeout(total=seconds, connect=connect_s, sock_connect=connect_s, sock_read=usual.sock_read)
 
     async def _stream(self, call: Call, ask: Ask, language: Format, answer: Answer) -> bytes:
         """Pass a stream on while it arrives; return the assembled answer in the upstream's language."""

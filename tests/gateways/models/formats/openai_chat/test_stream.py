@@ -130,6 +130,7 @@ def assemble(data: bytes) -> None:
         b'data: {"choices": [{"delta": {"tool_calls": {}}}]}\n\n',
         b'data: {"choices": [{"delta": {"tool_calls": [{"index": "x"}]}}]}\n\n',
         b"data: []\n\n",
+        b'data: {"choices": [{"delta": {"content": "\xff"}}]}\n\n',
         b'data: {"error": {"message": "overloaded"}}\n\n',
         b"data: {" + b"x" * 1_048_577,
     ],

@@ -40,7 +40,7 @@ def read(body: bytes) -> tuple[str, str]:
     """Return the code and the message of an upstream's error body; empty if it has none."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return "", body.decode("utf-8", "replace").strip()
     found = value.get("error", value) if isinstance(value, dict) else value
     if not isinstance(found, dict):

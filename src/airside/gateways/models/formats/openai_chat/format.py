@@ -66,8 +66,9 @@ class OpenAIChat:
     def usage(self, body: bytes) -> Usage | None:
         """Return the tokens that an upstream's answer reports."""
         try:
+            str(body, "utf-8")  # what is not looked into may hold bytes that are no text
             completion = _completion(body)
-        except (msgspec.MsgspecError, RecursionError):
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             raise BrokenAnswer("the answer is not a chat completion") from None
         if not completion.choices:
             raise BrokenAnswer("the answer holds no choice")

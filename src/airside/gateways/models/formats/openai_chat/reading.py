@@ -77,7 +77,7 @@ def answer(body: bytes) -> Answer:
         choice = value["choices"][0]
         message = choice["message"]
         blocks = tuple(_spoken(message))
-    except (msgspec.MsgspecError, RecursionError, LookupError, TypeError, AttributeError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, LookupError, TypeError, AttributeError):
         raise BrokenAnswer("the answer is not a chat completion") from None
     return Answer(
         blocks=blocks,

@@ -101,7 +101,7 @@ class Assembler:
         """Return the choice of a chunk, if it has one, and keep what else it says; raises BrokenAnswer."""
         try:
             chunk = _decode(event)
-        except (msgspec.MsgspecError, RecursionError):
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             raise BrokenAnswer("an event of the stream is not a JSON object") from None
         if chunk.get("error"):
             raise BrokenAnswer("the provider reported an error in the middle of the stream")

@@ -1,0 +1,1 @@
+"""The Messages format (Anthropic, also on Bedrock and Vertex)."""
