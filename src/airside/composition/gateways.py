@@ -10,6 +10,9 @@ from airside.composition.pipelines import pipeline
 from airside.gateways.http import Receive, Scope, Send
 from airside.gateways.models.faces import PATHS as MODEL_PATHS
 from airside.gateways.models.gateway import ModelGateway, ModelLimits
+from airside.gateways.models.histories import Histories
+from airside.gateways.models.kept_responses import PREFIX as KEPT_RESPONSES
+from airside.gateways.models.kept_responses import KeptResponses
 from airside.gateways.models.provider import Routes
 from airside.gateways.models.providers.configured import providers
 from airside.gateways.tools.catalogue import ToolCatalogue
@@ -39,7 +42,7 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
     afterwork = Afterwork(ground.clock)
     stack.push_async_callback(afterwork.drain, SETTLE_S)
     routes = Routes(providers(settings.providers), settings.models, settings.model_provider)
-    steps = pipeline(ground, services, afterwork)
+    steps = pipeline(ground, services, afterwork, routes)
 
     limits = ModelLimits(settings.server.body_bytes_max, settings.budgets.reserve_output_tokens)
     models = ModelGateway(steps, routes, lambda token: identities.resolve(token, ""), limits)
@@ -62,8 +65,10 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
         identities.reporter,
         body_bytes_max=body_bytes_max,
     )
+    histories = Histories(ground.backend.database, ground.keyring, bytes_max=body_bytes_max)
     paths: Mapping[str, Asgi] = {
         **dict.fromkeys(MODEL_PATHS, models),
+        KEPT_RESPONSES: KeptResponses(histories, identities.resolve),
         "/mcp": mcp,
         "/v1/tools/authorize": local.authorize,
         "/v1/tools/report": local.report,

@@ -3,8 +3,16 @@
 from collections.abc import Callable
 
 from airside.composition.ground import Ground
+from airside.config.context import ContextSettings
+from airside.config.settings import Settings
 from airside.core.ports import Forward, Step
 from airside.gateways.dependencies import dependencies_of
+from airside.gateways.models.asides import Asides
+from airside.gateways.models.context.leaving import Leaving
+from airside.gateways.models.context.step import Context
+from airside.gateways.models.gateway import ask_provider
+from airside.gateways.models.histories import Histories
+from airside.gateways.models.provider import Routes
 from airside.gateways.tools.fit import Fit
 from airside.gateways.tools.gateway import rebuild, tool_of
 from airside.pipeline.afterwork import Afterwork
@@ -25,29 +33,49 @@ from airside.policy.loading import load as load_policy
 from airside.runs.services import RunServices
 
 
-def pipeline(ground: Ground, services: RunServices, afterwork: Afterwork) -> Callable[[Forward], Forward]:
+def pipeline(
+    ground: Ground, services: RunServices, afterwork: Afterwork, routes: Routes
+) -> Callable[[Forward], Forward]:
     """Return the one pipeline, in the order that is the design: see docs/architecture.md."""
-    settings, journal, keyring, clock = ground.settings, ground.backend.journal, ground.keyring, ground.clock
+    settings, clock = ground.settings, ground.clock
     identities, policy = services.identities, load_policy(settings.policy.file)
-    resilience, breakers = ground.resilience, settings.resilience.breakers
-    retries = RetryBudget(clock, share=settings.resilience.retry_share, free=settings.resilience.retries_free)
+    replay = _replay(ground, services, afterwork)
+    calling = _calling(ground, services, afterwork)
+    asides = Asides(compose([replay, *calling], ask_provider), routes)
     steps: list[Step] = [
         Identify(identities, clock),
-        Replay(
-            journal,
-            keyring,
-            identities,
-            services.suspensions,
-            clock,
-            afterwork,
-            divergence_wait_s=settings.runs.divergence_wait_s,
-        ),
+        Histories(ground.backend.database, ground.keyring, bytes_max=settings.server.body_bytes_max),
+        replay,
         Deadline(clock),
-        Rate(resilience.calls),
+        Rate(ground.resilience.calls),
         Fit(),
         Permit(policy, tool_of),
-        Approve(services.approvals, policy, tool_of, rebuild, keyring),
+        Approve(services.approvals, policy, tool_of, rebuild, ground.keyring),
+        Context(_context_of(settings), Leaving(asides), ground.resilience.notices),
         Park(services.suspensions),
+        *calling,
+    ]
+    return lambda terminal: compose(steps, terminal)
+
+
+def _replay(ground: Ground, services: RunServices, afterwork: Afterwork) -> Replay:
+    return Replay(
+        ground.backend.journal,
+        ground.keyring,
+        services.identities,
+        services.suspensions,
+        ground.clock,
+        afterwork,
+        divergence_wait_s=ground.settings.runs.divergence_wait_s,
+    )
+
+
+def _calling(ground: Ground, services: RunServices, afterwork: Afterwork) -> list[Step]:
+    """Return the steps next to the call itself, which asides pass too."""
+    settings, clock, resilience = ground.settings, ground.clock, ground.resilience
+    breakers = settings.resilience.breakers
+    retries = RetryBudget(clock, share=settings.resilience.retry_share, free=settings.resilience.retries_free)
+    return [
         Retry(clock, budget=retries, dependencies_of=dependencies_of),
         Bulkhead(resilience.bulkheads, dependencies_of),
         Breaker(
@@ -57,6 +85,17 @@ def pipeline(ground: Ground, services: RunServices, afterwork: Afterwork) -> Cal
             hang_s=breakers.hang_s,
             tool_errors_count=breakers.tool_errors_count,
         ),
-        Record(journal, keyring, identities, clock, afterwork, budget_wait_s=settings.budgets.wait_s),
+        Record(
+            ground.backend.journal,
+            ground.keyring,
+            services.identities,
+            clock,
+            afterwork,
+            budget_wait_s=settings.budgets.wait_s,
+        ),
     ]
-    return lambda terminal: compose(steps, terminal)
+
+
+def _context_of(settings: Settings) -> Callable[[str], ContextSettings]:
+    own = {name: agent.context for name, agent in settings.agents.items() if agent.context is not None}
+    return lambda agent: own.get(agent, settings.context)

@@ -91,7 +91,7 @@ def talk(turns: int, chars: int = 800) -> list[dict[str, Any]]:
         {"role": "user", "content": "compare the prices of everything"},
     ]
     for turn in range(turns):
-        call = {"id": f"c{turn}", "type": "function", "function": {"name": "look", "arguments": json.dumps({"n": turn})}}
+        call = {"id": f"c{turn}", "type": "function", "function": {"name": "look", "arguments": f"{{\"n\": {turn}}}"}}
         messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
         messages.append({"role": "tool", "tool_call_id": f"c{turn}", "content": f"price {turn}: " + "x" * chars})
     return messages
