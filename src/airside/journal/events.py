@@ -31,6 +31,8 @@ BREAKER_OPENED: Final = "breaker.opened"
 BREAKER_PROBED: Final = "breaker.probed"
 BREAKER_CLOSED: Final = "breaker.closed"
 NOTICE: Final = "notice"
+ROUTING_OUTCOME: Final = "routing.outcome"
+ROUTING_MODEL: Final = "routing.model"
 RESPONSE_DELETED: Final = "response.deleted"
 BUDGET_LEVEL: Final = "budget.level"
 BUDGET_LIMITED: Final = "budget.limited"
@@ -55,6 +57,8 @@ VERSIONS: Final[dict[str, int]] = {
     BREAKER_PROBED: 1,
     BREAKER_CLOSED: 1,
     NOTICE: 1,
+    ROUTING_OUTCOME: 1,
+    ROUTING_MODEL: 1,
     RESPONSE_DELETED: 1,
     BUDGET_LEVEL: 1,
     BUDGET_LIMITED: 1,
