@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from airside.composition.caches import cache_step
 from airside.composition.ground import Ground
 from airside.config.context import ContextSettings
 from airside.config.settings import Settings
@@ -52,6 +53,7 @@ def pipeline(
         Permit(policy, tool_of),
         Approve(services.approvals, policy, tool_of, rebuild, ground.keyring),
         Context(_context_of(settings), Leaving(asides), ground.resilience.notices),
+        cache_step(ground, afterwork, asides, policy.version),
         Park(services.suspensions),
         *calling,
     ]

@@ -11,6 +11,7 @@ from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from airside.config.budgets import BudgetSettings, ProgressSettings, RunBudget
+from airside.config.cache import CacheSettings
 from airside.config.context import ContextSettings
 from airside.config.fields import Bytes, Seconds, Section, Usd
 from airside.config.resilience import NoticeSettings, RateSettings, ResilienceSettings
@@ -83,6 +84,7 @@ class AgentSettings(Section):
     budget: RunBudget | None = None
     progress: ProgressSettings | None = None
     context: ContextSettings | None = Field(default=None, description="beats the section `context`")
+    cache: Literal["off", "exact", "semantic"] | None = Field(default=None, description="beats `cache.mode`")
     env_pass: list[str] = Field(default=[], description="environment variables it may see; an ungated grant")
     attempts_max: int = Field(default=3, ge=1, le=20, description="attempts after crashes")
 
@@ -183,6 +185,7 @@ class Settings(BaseSettings):
     policy: PolicySettings = PolicySettings()
     runs: RunSettings = RunSettings()
     context: ContextSettings = ContextSettings()
+    cache: CacheSettings = CacheSettings()
     webhooks: WebhookSettings = WebhookSettings()
     resilience: ResilienceSettings = ResilienceSettings()
     rates: RateSettings = RateSettings()

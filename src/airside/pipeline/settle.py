@@ -35,7 +35,8 @@ class Settle:
         caller is cancelled or the journal fails; after a while `journal_unavailable` is raised and the answer must not
         leave.
         """
-        unsaid = call.kind is CallKind.MODEL and result.state is not CallState.ERROR and result.usage.total == 0
+        said = call.ready is not None or result.state is CallState.ERROR or result.usage.total > 0
+        unsaid = call.kind is CallKind.MODEL and not said
         message = MEANINGS[Code(result.code)].title if result.code in _CODES else ""
         return await self._settled(call, result, known=result.metered and not unsaid, message=message)
 
