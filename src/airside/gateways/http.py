@@ -5,6 +5,7 @@ ASGI's `send()` never says that nobody listens any more; only `receive()` does. 
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ JSON_TYPE = (b"content-type", b"application/json")
 EVENTS_TYPE = (b"content-type", b"text/event-stream; charset=utf-8")
 _BEARER = b"bearer "
 _KEY_HEADERS = frozenset({b"x-api-key", b"x-goog-api-key"})
+_SDK_TIMEOUT = b"x-stainless-read-timeout"
 _WISH = b"x-airside-"
 _NO_WISHES: Mapping[str, str] = MappingProxyType({})
 
@@ -46,16 +48,17 @@ class Caller(Struct, frozen=True):
     """Who sent a request, and what they want of airside beside it."""
 
     token: str
-    run: str
-    wishes: Mapping[str, str]
-    peer: str
+    run: str = ""
+    wishes: Mapping[str, str] = _NO_WISHES
+    peer: str = ""
 
 
 def caller(scope: Scope) -> Caller:
     """Return the credential and wishes of a request to a gateway; raises `unauthenticated` if there is no credential.
 
     The credential stands where the SDKs put it: `Authorization: Bearer …`, `x-api-key` or `x-goog-api-key`. Wishes are
-    the `x-airside-…` headers, by their names without that prefix.
+    the `x-airside-…` headers, by their names without that prefix, and `sdk-timeout-s`, the read timeout that an SDK
+    announces.
     """
     token = ""
     wishes: dict[str, str] = {}
@@ -66,20 +69,19 @@ def caller(scope: Scope) -> Caller:
             token = token or value.strip().decode("latin-1")
         elif key.startswith(_WISH):
             wishes[key[len(_WISH) :].decode("latin-1")] = value.decode("latin-1")
+        elif key == _SDK_TIMEOUT:
+            wishes["sdk-timeout-s"] = value.decode("latin-1")
     if not token:
         raise AirsideError(Code.UNAUTHENTICATED)
     client = scope.get("client")
     return Caller(token, wishes.pop("run", ""), wishes or _NO_WISHES, client[0] if client else "")
 
 
-def bearer_token(scope: Scope) -> str:
-    """Return the token of `Authorization: Bearer …`; raises `unauthenticated` if there is none."""
-    for key, value in scope["headers"]:
-        if key == b"authorization" and value[:7].lower() == _BEARER:
-            token = str(value[7:].strip().decode("latin-1"))
-            if token:
-                return token
-    raise AirsideError(Code.UNAUTHENTICATED)
+def retry_after(error: AirsideError) -> list[tuple[bytes, bytes]]:
+    """Return the header that says when to ask again, in whole seconds and never too early; none if that is unknown."""
+    if error.retry_after_s is None:
+        return []
+    return [(b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s)))]
 
 
 async def read_body(scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:

@@ -1,6 +1,7 @@
 """RFC 9457 problem details: the one shape in which the management API says no."""
 
 import json
+import math
 from collections.abc import Mapping
 
 from airside.core.errors import MEANINGS, AirsideError, Code
@@ -31,7 +32,7 @@ def headers(error: AirsideError) -> Mapping[str, str]:
     if error.code is Code.UNAUTHENTICATED:
         found["www-authenticate"] = "Bearer"
     if error.retry_after_s is not None:
-        found["retry-after"] = str(max(1, round(error.retry_after_s)))
+        found["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
     return found
 
 

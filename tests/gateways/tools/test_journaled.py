@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Forward
 from airside.core.run import Identity
+from airside.gateways.http import Caller
 from airside.gateways.tools.catalogue import ToolCatalogue
 from airside.gateways.tools.fit import Fit
 from airside.gateways.tools.gateway import ToolGateway, rebuild, tool_of
@@ -60,7 +61,7 @@ class Desk:
         return changed
 
     async def call(self, who: Identity, name: str, **arguments: Any) -> Any:
-        outcome = await self.gateway.call(token(who), "", name, arguments)
+        outcome = await self.gateway.call(Caller(token(who)), name, arguments)
         return msgspec.json.decode(outcome.body)
 
     async def failure(self, who: Identity, name: str, **arguments: Any) -> AirsideError:

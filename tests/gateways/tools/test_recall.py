@@ -13,6 +13,7 @@ from airside.core.call import Call, Outcome
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Forward
 from airside.core.run import Identity
+from airside.gateways.http import Caller
 from airside.gateways.tools.catalogue import ToolCatalogue
 from airside.gateways.tools.fit import Fit
 from airside.gateways.tools.gateway import ToolGateway, tool_of
@@ -56,7 +57,7 @@ class Desk:
         return who, [key.name(part).hex()[:16] for part in parts]
 
     async def recall(self, who: Identity, **arguments: Any) -> Any:
-        outcome = await self.gateway.call(token_of(who), "", "recall", arguments)
+        outcome = await self.gateway.call(Caller(token_of(who)), "recall", arguments)
         return msgspec.json.decode(outcome.body)["result"]
 
 

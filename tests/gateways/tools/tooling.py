@@ -15,6 +15,7 @@ from airside.core.call import Call, CallKind, Outcome
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Forward
 from airside.core.run import Identity
+from airside.gateways.http import Caller
 from airside.gateways.tools.catalogue import ToolCatalogue
 from airside.gateways.tools.fit import Fit
 from airside.gateways.tools.gateway import ToolGateway
@@ -89,7 +90,7 @@ class Tooling:
         return await (self.gate(call, forward) if self.gate else forward(call))
 
     async def call(self, name: str, **arguments: Any) -> Outcome:
-        return await self.gateway.call(TOKEN, "", name, arguments)
+        return await self.gateway.call(Caller(TOKEN), name, arguments)
 
     async def failure(self, name: str, **arguments: Any) -> AirsideError:
         with pytest.raises(AirsideError) as caught:

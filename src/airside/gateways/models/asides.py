@@ -96,6 +96,7 @@ class Asides:
             run_header=call.run_header,
             payload=ask,
             peer=call.peer,
+            deadline_s=call.deadline_s,
             notes={"aside": {"of": call.call_id, "for": purpose}, **(notes or {})},
         )
         aside = on_route(aside, route)

@@ -11,6 +11,7 @@ from airside.core.errors import AirsideError, Code, TransientError
 from airside.core.ids import new_id
 from airside.core.ports import Forward
 from airside.core.tool import Tool
+from airside.gateways.http import Caller
 from airside.gateways.tools import frames
 from airside.gateways.tools.answer import pack
 from airside.gateways.tools.catalogue import Listed, ToolCatalogue
@@ -39,18 +40,18 @@ class ToolGateway:
         self._hosted = hosted
         self._forward = pipeline(self._execute)
 
-    async def call(self, token: str, run_header: str, name: str, arguments: Any) -> Outcome:
+    async def call(self, caller: Caller, name: str, arguments: Any) -> Outcome:
         """Let an agent call a hosted tool and return the outcome, whose body `answer.unpack` reads.
 
         Raises AirsideError for whatever the pipeline refuses and whatever the tool raises.
         """
-        return await self._forward(_call(token, run_header, name, arguments, self._catalogue.hosted(name)))
+        return await self._forward(_call(caller, name, arguments, self._catalogue.hosted(name)))
 
     async def authorize(
-        self, token: str, run_header: str, name: str, arguments: Any, schema: Mapping[str, object] | None
+        self, caller: Caller, name: str, arguments: Any, schema: Mapping[str, object] | None
     ) -> Outcome:
         """Decide on a call of a tool inside the agent's process; the outcome is pending, or comes from the journal."""
-        return await self._forward(_call(token, run_header, name, arguments, self._catalogue.local(name, schema)))
+        return await self._forward(_call(caller, name, arguments, self._catalogue.local(name, schema)))
 
     async def _execute(self, call: Call) -> Outcome:
         """The terminal: what the pipeline lets through is executed."""
@@ -95,14 +96,14 @@ def rebuild(call: Call, arguments: bytes) -> Call:
     return replace(call, arguments=value, parts=(canonical.encode(value),))
 
 
-def _call(token: str, run_header: str, name: str, arguments: Any, listed: Listed | None) -> Call:
+def _call(caller: Caller, name: str, arguments: Any, listed: Listed | None) -> Call:
     tool = listed.tool if listed else None
     return Call(
         call_id=new_id("call"),
         kind=CallKind.TOOL,
         name=name if NAME.fullmatch(name) else repr(name)[:NAME_CHARS_MAX],  # no tool, but it is journaled
-        token=token,
-        run_header=run_header,
+        token=caller.token,
+        run_header=caller.run,
         parts=(canonical.encode(arguments),),
         effect=tool.effect if tool else Effect.EXECUTE,
         idempotent=tool.idempotent if tool else False,
@@ -110,6 +111,8 @@ def _call(token: str, run_header: str, name: str, arguments: Any, listed: Listed
         arguments=arguments,
         local=tool.local if tool else False,
         payload=listed or Unlisted(),
+        wishes=caller.wishes,
+        peer=caller.peer,
     )
 
 

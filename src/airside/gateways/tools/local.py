@@ -86,31 +86,32 @@ class LocalFace:
         scope: http.Scope,
         receive: http.Receive,
         send: http.Send,
-        work: Callable[[str, str, Any], Awaitable[dict[str, Any]]],
+        work: Callable[[http.Caller, Any], Awaitable[dict[str, Any]]],
     ) -> None:
         headers: list[tuple[bytes, bytes]] = []
         try:
             if scope["method"] != "POST":
                 await http.respond(send, 405, b"", [(b"allow", b"POST")])
                 return
-            token, run_header = http.bearer_token(scope), http.header(scope, b"x-airside-run")
+            caller = http.caller(scope)
             body = await http.read_body(scope, receive, bytes_max=self._body_bytes_max)
             value = canonical.parse(body, bytes_max=self._body_bytes_max)
-            answer = await http.while_connected(receive, work(token, run_header, value))
+            answer = await http.while_connected(receive, work(caller, value))
             status = 200
         except http.ClientGone:
             return
         except AirsideError as error:
             status, answer = error.status, {"error": error_value(error)}
             headers = [(b"www-authenticate", b"Bearer")] if error.code is Code.UNAUTHENTICATED else []
+            headers += http.retry_after(error)
         await http.respond(send, status, msgspec.json.encode(answer), headers)
 
-    async def _authorize(self, token: str, run_header: str, value: Any) -> dict[str, Any]:
+    async def _authorize(self, caller: http.Caller, value: Any) -> dict[str, Any]:
         request = _typed(value, AuthorizeRequest)
         if not NAME.fullmatch(request.tool):
             raise AirsideError(Code.INVALID_REQUEST, "tool: use 1 to 64 of a-z A-Z 0-9 _ -")
         try:
-            outcome = await self._gateway.authorize(token, run_header, request.tool, request.arguments, request.schema)
+            outcome = await self._gateway.authorize(caller, request.tool, request.arguments, request.schema)
         except AirsideError as error:
             if error.code not in {Code.TOOL_FAILED, Code.LIMIT_EXCEEDED} or not error.call_id:
                 raise
@@ -126,11 +127,11 @@ class LocalFace:
             }
         return _recorded(outcome, request.arguments)
 
-    async def _report(self, token: str, run_header: str, value: Any) -> dict[str, Any]:
+    async def _report(self, caller: http.Caller, value: Any) -> dict[str, Any]:
         request = _typed(value, ReportRequest)
         if (request.result is UNSET) == (request.error is UNSET):
             raise AirsideError(Code.INVALID_REQUEST, "give exactly one of result and error")
-        identity = await self._reporter(token, run_header)
+        identity = await self._reporter(caller.token, caller.run)
         row = await self._journal.look(identity, request.call_id)
         if row is None or row.executor_id != identity.executor_of_attempt:
             raise AirsideError(Code.NOT_FOUND, f"this attempt has no local call {request.call_id[:64]!r}")

@@ -55,8 +55,7 @@ STOPPING: Final = frozenset(
 class _Exchange(Struct):
     """One HTTP request on its way: what the SDK's handler must know, and what the response's head must tell."""
 
-    token: str
-    run_header: str
+    caller: http.Caller
     call_id: str = ""
     at_us: int = 0
     replayed: bool = False
@@ -123,7 +122,7 @@ class McpFace:
             if scope["method"] != "POST":  # no session to end, and no stream of the server's own to open
                 await http.respond(send, 405, b"", [(b"allow", b"POST")])
                 return
-            exchange = _Exchange(http.bearer_token(scope), http.header(scope, b"x-airside-run"))
+            exchange = _Exchange(http.caller(scope))
             body = await http.read_body(scope, receive, bytes_max=self._body_bytes_max)
             message = canonical.parse(body, bytes_max=self._body_bytes_max)
             request_id = message.get("id") if isinstance(message, dict) else None
@@ -210,7 +209,7 @@ class McpFace:
             work.cancel()
 
     async def _list(self, exchange: _Exchange) -> list[dict[str, Any]]:
-        identity = await self._identities.resolve(exchange.token, exchange.run_header)
+        identity = await self._identities.resolve(exchange.caller.token, exchange.caller.run)
         return [
             {"name": tool.name, "description": tool.description, "inputSchema": dict(tool.schema)}
             for tool in self._catalogue.manifests()
@@ -219,7 +218,7 @@ class McpFace:
 
     async def _call(self, exchange: _Exchange, name: str, arguments: Any) -> dict[str, Any]:
         try:
-            outcome = await self._gateway.call(exchange.token, exchange.run_header, name, arguments)
+            outcome = await self._gateway.call(exchange.caller, name, arguments)
         except AirsideError as error:
             exchange.call_id, exchange.at_us, exchange.replayed = error.call_id, error.at_us, error.replayed
             if error.code in STOPPING:
@@ -285,7 +284,6 @@ async def _refuse(send: http.Send, request_id: Any, error: AirsideError) -> None
         "error": {"code": number, "message": f"{error.code}: {error.message}", "data": error_value(error)},
     }
     headers = [(b"www-authenticate", b"Bearer")] if error.code is Code.UNAUTHENTICATED else []
-    if error.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
+    headers += http.retry_after(error)
     with suppress(ConnectionError):
         await http.respond(send, error.status, msgspec.json.encode(body), headers)
