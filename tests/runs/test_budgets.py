@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from airside.core.clock import SECOND_US
 from airside.runs import budgets
 from tests.runs.house import House, house, settings
@@ -21,17 +23,54 @@ def test_periods_begin_in_the_tenants_time_zone() -> None:
             "workflows": {"refunds": {"usd": "1", "period": "day"}},
         },
     )
-    labels = {"business_unit": "eu", "workflow": "refunds", "customer": "c"}
-    nodes = budgets.path(chosen, "default", "run_1", labels, at("2026-12-01T03:30:00"), "shop")
+    labels = {"business_unit": "eu", "workflow": "refunds", "customer": "c@d%"}
+    scopes = budgets.scopes_of("default", labels)
+    nodes = budgets.path(chosen, {}, scopes, at("2026-12-01T03:30:00"))
     assert [node.name for node in nodes] == [
         "tenant:default@2026-11",
         "unit:eu@2026-11-30T22",
         "workflow:refunds@2026-11-30",
-        "run:run_1",
+        "customer:c%40d%25",
     ]
     assert nodes[2].limits.nanousd == 1_000_000_000
-    assert nodes[3].limits.nanousd == 500_000_000
-    assert budgets.path(chosen, "default", "r", {"workflow": "new"}, 0, "shop")[1].name == "workflow:new"
+    assert budgets.run_node(chosen, "run_1", "shop").limits.nanousd == 500_000_000
+    assert budgets.path(chosen, {}, ["workflow:new"], 0)[0].name == "workflow:new"
+    assert [budgets.scope_of(node.name) for node in nodes] == scopes
+
+
+def test_a_name_cannot_pass_for_another_one_with_a_period() -> None:
+    month = {"workflows": {"a": {"period": "month"}}}
+    chosen = settings("memory:", budgets=month)
+    real = budgets.path(chosen, {}, budgets.scopes_of("t", {"workflow": "a"}), at("2026-11-05T00:00:00"))[1].name
+    assert real == "workflow:a@2026-11"
+    fake = budgets.path(chosen, {}, budgets.scopes_of("t", {"workflow": "a@2026-11"}), 0)[1].name
+    assert fake != real
+
+
+HOURS = 24 * 366
+ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia", "UTC"]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_periods_follow_one_another_and_none_comes_back(zone: str) -> None:
+    seen: dict[str, set[str]] = {"hour": set(), "day": set(), "month": set()}
+    last = dict.fromkeys(seen, "")
+    start = at("2011-01-01T00:00:00") if zone == "Pacific/Apia" else at("2026-01-01T00:00:00")
+    for half in range(2 * HOURS):
+        now_us = start + half * 1_800 * SECOND_US
+        for period, known in seen.items():
+            name = budgets.period_of(period, zone, now_us)
+            if name != last[period]:
+                assert name not in known, f"{name} begins twice in {zone}"
+                if last[period]:
+                    assert budgets.period_before(period, zone, now_us) == last[period]
+                known.add(name)
+                last[period] = name
+
+
+def test_no_hour_is_longer_than_an_hour_where_clocks_go_back() -> None:
+    names = [budgets.period_of("hour", "America/New_York", at(f"2026-11-01T{hour:02}:30:00")) for hour in (4, 5, 6, 7)]
+    assert names == ["@2026-11-01T00", "@2026-11-01T01", "@2026-11-01T01b", "@2026-11-01T02"]
 
 
 def test_one_setting_beats_every_other_limit_of_a_run() -> None:

@@ -25,7 +25,8 @@ async def test_a_run_returns_its_result_and_tells_each_step(plane: House) -> Non
     ]
     assert ended.version == 3
     assert ended.subject == "customer:c1"
-    assert json.loads(ended.budget_path) == ["tenant:default", "workflow:refunds", f"run:{run.run_id}"]
+    path = ["tenant:default", "workflow:refunds", "customer:c1", f"run:{run.run_id}"]
+    assert json.loads(ended.budget_path) == path
     followed = [event.version async for event in plane.services.runs.follow(TENANT, run.run_id, 1)]
     assert followed == [2, 3]
 

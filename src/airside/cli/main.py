@@ -34,7 +34,9 @@ COMMANDS = {
     "runs": Place("airside.cli.runs", "Look at runs, follow them, cancel them, resolve held ones."),
     "approvals": Place("airside.cli.approvals", "List, show, approve (edited if need be) and deny proposed calls."),
     "kill": Place("airside.cli.kill", "Stop a run, an agent, a tool, the tenant or everything, at once."),
-    "budget": Place("airside.cli.budget", "Read what may be spent, is spent and is reserved."),
+    "breakers": Place("airside.cli.breakers", "See what is switched off because it fails; switch it by hand."),
+    "budget": Place("airside.cli.budget", "Read and set what may be spent; tell what runs have cost."),
+    "drill": Place("airside.cli.drill.command", "See whether your limits contain runaway cost, overflow, outages."),
     "fsck": Place("airside.cli.fsck", "Check the whole database."),
     "keys": Place("airside.cli.keys", "Make, list and revoke API keys."),
 }

@@ -17,6 +17,7 @@ from airside.core.ports import Database, Keyring, Transaction
 from airside.core.run import Identity, Principal, RunState
 from airside.journal.queries import load
 from airside.runs import budgets, submission, transitions
+from airside.runs.allowances import Allowances
 from airside.runs.keys import digest
 from airside.runs.record import RunRecord, of_row
 from airside.runs.signals import Signals
@@ -37,13 +38,20 @@ class External:
     """Opens, finds and closes the runs of outside programs."""
 
     def __init__(
-        self, database: Database, keyring: Keyring, settings: Settings, clock: Clock, signals: Signals
+        self,
+        database: Database,
+        keyring: Keyring,
+        settings: Settings,
+        clock: Clock,
+        signals: Signals,
+        allowances: Allowances,
     ) -> None:
         self._database = database
         self._keyring = keyring
         self._settings = settings
         self._clock = clock
         self._signals = signals
+        self._allowances = allowances
         self._cache: dict[tuple[str, str], tuple[float, Identity]] = {}
         signals.listen(self._forget)
 
@@ -65,6 +73,7 @@ class External:
             raise AirsideError(code, f"the run {run_id} has ended ({run.state}); use another X-Airside-Run")
         identity = run.identity(FOREVER_US, self._tools(run.agent))  # its running time is not airside's to limit
         if run_header:
+            identity = await self._allowances.current(identity)
             if len(self._cache) >= CACHE_ENTRIES_MAX:
                 self._cache.clear()
             self._cache[run.key] = (self._clock.monotonic_s(), identity)
@@ -103,12 +112,14 @@ class External:
     async def _open(self, task: Submission, run_id: str) -> RunRecord:
         key = await self._keyring.subject(task.tenant_id, task.subject(run_id))
         sealed, wall_us_max = key.seal(task.input), budgets.wall_us(self._settings, task.agent)
+        await self._allowances.refresh()
+        nodes: list[budgets.Node] = []
 
         async def body(tx: Transaction) -> RunRecord:
             known = await tx.one(_RUNS["get"], tenant_id=task.tenant_id, run_id=run_id)
             if known:  # two first requests under one header met here
                 return of_row(known)
-            nodes = submission.nodes_of(task, self._settings, run_id, tx.now_us)
+            nodes[:] = self._allowances.nodes(task.tenant_id, task.labels, run_id, task.agent, tx.now_us)
             queued = submission.fresh(
                 task, sealed, nodes, wall_us_max=wall_us_max, run_id=run_id, release="external", now_us=tx.now_us
             )
@@ -119,7 +130,8 @@ class External:
                 attempt=1,
                 started_us=tx.now_us,
             )
-            await submission.write(tx, run, sealed, nodes)
+            await self._allowances.make(tx, run.tenant_id, nodes)
+            await submission.write(tx, run, sealed)
             await tx.execute(
                 _SQL["add_attempt"],
                 tenant_id=run.tenant_id,
@@ -132,7 +144,9 @@ class External:
             )
             return run
 
-        return await self._database.transact(body)
+        run = await self._database.transact(body)
+        self._allowances.made(task.tenant_id, nodes)
+        return run
 
     def _tools(self, agent: str) -> tuple[str, ...]:
         configured = self._settings.agents.get(agent)

@@ -116,12 +116,6 @@ INSERT INTO budgets (tenant_id, node, limit_nanousd, limit_tokens, limit_calls, 
 VALUES (:tenant_id, :node, :limit_nanousd, :limit_tokens, :limit_calls, :limit_turn_tool_calls, 0, 0, 0, 0, 0, 0, 0)
 ON CONFLICT (tenant_id, node) DO NOTHING
 
--- name: set_budget_limits
--- What the settings say now; what is spent and reserved stays.
-UPDATE budgets SET limit_nanousd = :limit_nanousd, limit_tokens = :limit_tokens, limit_calls = :limit_calls,
-    limit_turn_tool_calls = :limit_turn_tool_calls
-WHERE tenant_id = :tenant_id AND node = :node
-
 -- name: add_webhook
 INSERT INTO webhooks (tenant_id, delivery_id, run_id, url, body, tries, due_us, state, last_error)
 VALUES (:tenant_id, :delivery_id, :run_id, :url, :body, 0, :due_us, 'due', '')

@@ -13,7 +13,8 @@ from airside.core.ports import Database, Keyring, Transaction
 from airside.core.release import Release
 from airside.journal.backend import Backend
 from airside.journal.queries import load
-from airside.runs import budgets, releases, submission
+from airside.runs import releases
+from airside.runs.allowances import Allowances
 from airside.runs.approvals import RunApprovals, RunSuspensions
 from airside.runs.attempts import Attempts
 from airside.runs.dispatch import Dispatcher
@@ -21,6 +22,7 @@ from airside.runs.engine.local import LocalEngine
 from airside.runs.engine.port import Engine, Ticket
 from airside.runs.engine.procrastinate import ProcrastinateEngine
 from airside.runs.external import External
+from airside.runs.funding import Funding
 from airside.runs.held import Held
 from airside.runs.keys import Keys
 from airside.runs.kills import Kills
@@ -62,6 +64,8 @@ class RunServices:
     approvals: RunApprovals
     suspensions: RunSuspensions
     signals: Signals
+    allowances: Allowances
+    funding: Funding
 
     settings: Settings
     database: Database
@@ -99,8 +103,9 @@ class RunServices:
         executes = launcher_for is not None
         kills = Kills(database, clock, signals)
         keys = Keys(database, clock)
-        external = External(database, keyring, settings, clock, signals)
-        runs = Runs(database, keyring, settings, current, kills, signals)
+        allowances = Allowances(database, settings, clock)
+        external = External(database, keyring, settings, clock, signals, allowances)
+        runs = Runs(database, keyring, settings, current, kills, signals, allowances)
         attempts = Attempts(database, settings, fingerprints, journal.executor_id, kills, signals)
         orphans = Orphans(database, journal, signals)
         reviews = Reviews(database, keyring, settings.policy, signals)
@@ -125,10 +130,12 @@ class RunServices:
             kills=kills,
             external=external,
             webhooks=Webhooks(database, settings.webhooks, clock, webhook_secret, signals),
-            identities=TokenIdentities(database, clock, kills, keys, external, signals, tools),
+            identities=TokenIdentities(database, clock, kills, keys, external, signals, tools, allowances),
             approvals=RunApprovals(database, keyring, settings.policy, signals),
             suspensions=RunSuspensions(database, signals),
             signals=signals,
+            allowances=allowances,
+            funding=Funding(database, settings, clock, allowances),
             settings=settings,
             database=database,
             current=current,
@@ -142,6 +149,7 @@ class RunServices:
     async def start(self) -> None:
         """Register this process, take up what the runs table says, and begin to work."""
         await self.database.transact(self._settle_in)
+        await self.allowances.reconcile(self.settings.tenant)
         await releases.record(self.database, self.settings.tenant, self.current)
         await self.leases.renew()
         await self.engine.start(self._execute if self.worker else None)
@@ -173,16 +181,13 @@ class RunServices:
             self.dispatcher.returned(ticket, started=started)
 
     async def _settle_in(self, tx: Transaction) -> None:
-        """Write the tenant, and the limits that the settings give its budgets now."""
+        """Write the tenant."""
         await tx.execute(
             _SQL["add_tenant"],
             tenant_id=self.settings.tenant,
             time_zone=self.settings.time_zone,
             created_us=tx.now_us,
         )
-        for node in sorted(budgets.configured(self.settings, self.settings.tenant, tx.now_us), key=lambda n: n.name):
-            limits = submission.limit_columns(node.limits)
-            await tx.execute(_SQL["set_budget_limits"], tenant_id=self.settings.tenant, node=node.name, **limits)
 
 
 def _engine(settings: Settings, fingerprints: frozenset[str]) -> Engine:

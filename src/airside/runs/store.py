@@ -14,6 +14,8 @@ from airside.core.release import Release
 from airside.core.run import RunState
 from airside.journal.queries import load
 from airside.runs import budgets, releases, submission, transitions
+from airside.runs.allowances import Allowances
+from airside.runs.budgets import Node
 from airside.runs.cursor import END, PAGE_MAX, cursor_of, place_of
 from airside.runs.kills import Kills
 from airside.runs.record import RunRecord, of_row
@@ -55,6 +57,7 @@ class Runs:
         current: Mapping[str, Release],
         kills: Kills,
         signals: Signals,
+        allowances: Allowances,
     ) -> None:
         self._database = database
         self._keyring = keyring
@@ -62,6 +65,7 @@ class Runs:
         self._current = current
         self._kills = kills
         self._signals = signals
+        self._allowances = allowances
         self._queued: dict[str, tuple[int, int]] = {}
 
     async def submit(self, task: Submission) -> RunRecord:
@@ -76,24 +80,28 @@ class Runs:
         key, add_key = await self._key(task.tenant_id, subject, is_new=subject == run_id)
         sealed = key.seal(task.input)
         release, wall_us_max = self._current[task.agent].fingerprint, budgets.wall_us(self._settings, task.agent)
+        await self._allowances.refresh()
+        nodes: list[Node] = []
 
         async def body(tx: Transaction) -> RunRecord:
             if task.idempotency_key and (known := await submission.take_key(tx, task, run_id)):
                 return known
             await self._kills.refuse_in(tx, task.tenant_id, task.agent)
             await self._room(tx, task.tenant_id)
-            nodes = submission.nodes_of(task, self._settings, run_id, tx.now_us)
+            nodes[:] = self._allowances.nodes(task.tenant_id, task.labels, run_id, task.agent, tx.now_us)
             run = submission.fresh(
                 task, sealed, nodes, wall_us_max=wall_us_max, run_id=run_id, release=release, now_us=tx.now_us
             )
             if add_key:
                 await add_key(tx)
-            await submission.write(tx, run, sealed, nodes)
+            await self._allowances.make(tx, task.tenant_id, nodes)
+            await submission.write(tx, run, sealed)
             return run
 
         run = await self._database.transact(body)
         if run.run_id == run_id:
             self._keyring.keep(task.tenant_id, subject, key)
+            self._allowances.made(task.tenant_id, nodes)
             self._signals.tell(run)
         return run
 

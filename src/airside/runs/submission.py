@@ -9,13 +9,13 @@ from msgspec import Struct
 
 from airside.config.settings import Settings
 from airside.core import canonical
-from airside.core.budget import Limits
 from airside.core.clock import SECOND_US
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Sealed, Transaction
 from airside.core.run import RunState
 from airside.journal.queries import load
-from airside.runs import budgets, transitions
+from airside.runs import transitions
+from airside.runs.budgets import Node
 from airside.runs.record import RunRecord, of_row
 
 _SQL = load("airside.runs", "runs.sql")
@@ -93,15 +93,10 @@ def _check_url(url: str) -> None:
         )
 
 
-def nodes_of(submission: Submission, settings: Settings, run_id: str, now_us: int) -> list[budgets.Node]:
-    """Return the budget nodes that a new run is charged to."""
-    return budgets.path(settings, submission.tenant_id, run_id, submission.labels, now_us, submission.agent)
-
-
 def fresh(
     submission: Submission,
     content: Sealed,
-    nodes: list[budgets.Node],
+    nodes: list[Node],
     *,
     wall_us_max: int,
     run_id: str,
@@ -139,17 +134,10 @@ def fresh(
     )
 
 
-async def write(tx: Transaction, run: RunRecord, content: Sealed, nodes: list[budgets.Node]) -> None:
-    """Write a new run with its sealed input and the budget nodes that are not there yet."""
+async def write(tx: Transaction, run: RunRecord, content: Sealed) -> None:
+    """Write a new run with its sealed input."""
     await tx.store(content)
-    for node in nodes:
-        await tx.execute(_SQL["add_budget_node"], tenant_id=run.tenant_id, node=node.name, **limit_columns(node.limits))
     await transitions.insert(tx, run)
-
-
-def limit_columns(limits: Limits) -> dict[str, int | None]:
-    """Return limits as the columns of a budget node."""
-    return {f"limit_{name}": value for name, value in msgspec.structs.asdict(limits).items()}
 
 
 async def take_key(tx: Transaction, submission: Submission, run_id: str) -> RunRecord | None:

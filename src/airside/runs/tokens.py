@@ -6,7 +6,7 @@ fence inside the intent transaction does not rely on any of this: a stale answer
 
 import json
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from airside.core.call import CallKind
 from airside.core.clock import Clock
@@ -14,6 +14,7 @@ from airside.core.errors import AirsideError, Code
 from airside.core.ports import Database, Row, Transaction
 from airside.core.run import Identity, Role, RunState
 from airside.journal.queries import load
+from airside.runs.allowances import Allowances
 from airside.runs.external import External
 from airside.runs.keys import Keys, digest
 from airside.runs.kills import Kills
@@ -82,6 +83,7 @@ class TokenIdentities:
         external: External,
         signals: Signals,
         tools: dict[str, tuple[str, ...]],
+        allowances: Allowances,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -90,6 +92,7 @@ class TokenIdentities:
         self._external = external
         self._signals = signals
         self._tools = tools
+        self._allowances = allowances
         self._cache: dict[bytes, tuple[float, Standing]] = {}
         self._tokens_of: dict[tuple[str, str], set[bytes]] = {}
         signals.listen(self._forget)
@@ -145,6 +148,8 @@ class TokenIdentities:
         found = standing(row, self._tools.get(row["agent"], ()))
         if found.refusal is None and found.lease_until_us < now_us:
             raise AirsideError(Code.UNAUTHENTICATED, "this run token has expired with its attempt's lease")
+        if found.refusal is None:
+            found = structs.replace(found, identity=await self._allowances.current(found.identity))
         self._remember(name, now_s, found)
         return found
 

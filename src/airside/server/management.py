@@ -8,11 +8,11 @@ from starlette.exceptions import HTTPException
 
 from airside.core.errors import AirsideError
 from airside.plane import Plane
-from airside.server.api import agents, approvals, budgets, health, keys, kills, run_events, runs
+from airside.server.api import agents, approvals, breakers, budgets, health, keys, kills, run_events, runs
 from airside.server.api.strict import on_airside_error, on_http_error, on_validation_error
 from airside.server.readings import Readings
 
-ROUTERS = tuple(module.router for module in (runs, run_events, approvals, kills, budgets, agents, keys))
+ROUTERS = tuple(module.router for module in (runs, run_events, approvals, kills, breakers, budgets, agents, keys))
 """All that needs a key; the probes stand apart."""
 _PROBLEM = {"description": "A problem (RFC 9457) with a stable `code`; docs/errors.md lists all", "content": {}}
 
@@ -33,7 +33,7 @@ def build(plane: Plane, *, serve_api: bool) -> FastAPI:
         responses={"default": _PROBLEM},
     )
     app.state.plane = plane
-    app.state.readings = Readings(plane.database)
+    app.state.readings = Readings(plane.database, plane.services.allowances)
     app.state.body_bytes_max = plane.settings.server.body_bytes_max
     app.add_exception_handler(AirsideError, on_airside_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)

@@ -7,6 +7,7 @@ from typing import Any
 from airside.core.money import NanoUsd, to_decimal
 from airside.core.ports import Database, Row, Transaction
 from airside.journal.queries import load
+from airside.runs.allowances import Allowances
 from airside.runs.cursor import BEGINNING, cursor_of, place_of
 from airside.runs.record import RunRecord
 
@@ -16,15 +17,18 @@ _SQL = load("airside.server", "readings.sql")
 class Readings:
     """Budgets and calls as plain JSON values."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, allowances: Allowances) -> None:
         self._database = database
+        self._allowances = allowances
 
     async def path(self, run: RunRecord) -> list[dict[str, Any]]:
-        """Return the nodes that a run is charged to, from the tenant down to the run."""
+        """Return the nodes that a run is charged to: those of now, or of its beginning if it has ended."""
         names: list[str] = json.loads(run.budget_path)
+        if not run.terminal:
+            names = await self._allowances.path_now(run.tenant_id, names)
 
         async def body(tx: Transaction) -> Sequence[Row]:
-            return await tx.fetch(_SQL["nodes"], tenant_id=run.tenant_id, nodes=run.budget_path)
+            return await tx.fetch(_SQL["nodes"], tenant_id=run.tenant_id, nodes=json.dumps(names))
 
         found = {row["node"]: node(row) for row in await self._database.look_up(body)}
         return [found[name] for name in names if name in found]
