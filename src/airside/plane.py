@@ -117,7 +117,7 @@ def _services(ground: Ground, roles: frozenset[Role], meeting: Meeting, stack: A
 
 def hidden_paths(settings: Settings) -> tuple[str, ...]:
     """Return what an attempt must never see: the data folder, the settings file, and what holds keys or data."""
-    keys = [settings.master_key_file, *[provider.api_key_file for provider in settings.providers.values()]]
+    keys = [settings.master_key_file, *[file for provider in settings.providers.values() for file in provider.files]]
     private = (settings.data_dir, *keys, settings.model_config.get("yaml_file"), *_sqlite_files(settings))
     return tuple(str(Path(str(path)).absolute()) for path in private if path is not None)
 

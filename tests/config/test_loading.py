@@ -78,7 +78,7 @@ def test_the_example_mentions_every_setting() -> None:
         "budget": tree["budgets"]["run"],
         "progress": tree["budgets"]["progress"],
     }
-    tree["providers"]["NAME"], tree["models"]["NAME"] = tree["providers"]["local"], tree["models"]["small"]
+    tree["providers"]["NAME"], tree["models"]["NAME"] = tree["providers"]["house"], tree["models"]["small"]
     for nodes in ("business_units", "workflows", "customers"):
         tree["budgets"][nodes]["NAME"] = tree["budgets"]["tenant"]
     tree["tools"]["local"]["NAME"] = LocalToolSettings().model_dump()
@@ -110,7 +110,7 @@ def test_every_setting_is_documented() -> None:
         ("agents: {a: {adapter: command}}", "agents.a: the adapter `command` needs `command`"),
         ("agents: {a: {entry: module}}", "agents.a: the adapter `plain` needs `entry: package.module:name`"),
         ("models: {m: {provider: nobody}}", "models.m.provider: there is no provider `nobody`"),
-        ("model_provider: nobody", "model_provider: there is no provider `nobody`; known: scripted"),
+        ("model_provider: nobody", "model_provider: there is no provider `nobody`; known: local, scripted"),
         ("time_zone: Mars/Olympus", "time_zone: `Mars/Olympus`"),
         ("server: {host: 0.0.0.0}", "server.host: 0.0.0.0 is not loopback"),
         ("database: {url: 'mysql://x'}", "database.url: must be"),

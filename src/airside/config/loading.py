@@ -111,6 +111,9 @@ def _refuse_duplicates(file: Path, node: yaml.Node) -> None:
             _refuse_duplicates(file, value)
 
 
+_PROVIDER_FILES = ("api_key_file", "token_file", "credentials_file", "script", "model_file")
+
+
 def _anchored(settings: Settings, folder: Path) -> Settings:
     """Return the settings with every relative path made absolute."""
 
@@ -122,9 +125,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "data_dir": folder / settings.data_dir.expanduser(),
             "master_key_file": at(settings.master_key_file),
             "providers": {
-                name: provider.model_copy(
-                    update={"api_key_file": at(provider.api_key_file), "script": at(provider.script)}
-                )
+                name: provider.model_copy(update={file: at(getattr(provider, file)) for file in _PROVIDER_FILES})
                 for name, provider in settings.providers.items()
             },
             "agents": {

@@ -50,15 +50,44 @@ class ModelPrice(Section):
 class ProviderSettings(Section):
     """An upstream for model calls. The key is read from `api_key_file`, else `api_key`; agents never see it."""
 
-    kind: Literal["openai_compatible", "anthropic", "gemini", "scripted"]
-    base_url: str = ""
+    kind: Literal[
+        "openai",
+        "anthropic",
+        "gemini",
+        "azure",
+        "bedrock",
+        "vertex",
+        "mistral",
+        "openai_compatible",
+        "local",
+        "scripted",
+    ]
+    base_url: str = Field(default="", description="empty is the provider's own, where it has one for everybody")
     api_key: SecretStr | None = None
     api_key_file: Path | None = None
+    token_file: Path | None = Field(default=None, description="`azure`, `vertex`: a token that something else renews")
+    credentials_file: Path | None = Field(
+        default=None, description="`bedrock`: AWS credentials; `vertex`: a service account's key"
+    )
+    profile: str = Field(default="default", description="`bedrock`: the section of `credentials_file`")
+    region: str = Field(default="", description="`bedrock`, `vertex`: where the models are")
+    project: str = Field(default="", description="`vertex`: the project; empty is the service account's own")
+    api_version: str = Field(default="", description="`azure`: of the deployments' API; empty is the v1 API")
     script: Path | None = Field(default=None, description="conversation file of a `scripted` provider")
+    model_file: Path | None = Field(default=None, description="`local`: a GGUF file; empty is the small one that ships")
+    context_tokens: int = Field(default=4_096, ge=512, le=1_048_576, description="`local`: the model's window")
+    threads: int = Field(default=0, ge=0, le=256, description="`local`: of computation; 0 is one per core")
+    queue_max: int = Field(default=32, ge=1, le=10_000, description="`local`: calls that may wait; more get 429")
     timeout_s: Seconds = Field(default=120.0, description="whole answer")
     connect_timeout_s: Seconds = 5.0
     idle_timeout_s: Seconds = Field(default=60.0, description="longest silence within a stream")
     connections_max: int = Field(default=1_000, ge=1, le=10_000)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that hold its credentials."""
+        files = (self.api_key_file, self.token_file, self.credentials_file)
+        return tuple(file for file in files if file is not None)
 
 
 class ModelSettings(Section):

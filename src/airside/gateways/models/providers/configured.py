@@ -6,14 +6,22 @@ from airside.config.settings import ProviderSettings
 from airside.gateways.models.pricing import Pricing
 from airside.gateways.models.provider import Provider
 from airside.gateways.models.providers.anthropic import AnthropicService
+from airside.gateways.models.providers.azure import Azure
+from airside.gateways.models.providers.bedrock import Bedrock
 from airside.gateways.models.providers.http import HttpProvider, Service
+from airside.gateways.models.providers.mistral import Mistral
+from airside.gateways.models.providers.openai import OpenAI
 from airside.gateways.models.providers.scripted import WITHOUT_SCRIPT, ScriptedModel
 from airside.gateways.models.providers.services import OpenAICompatible
 from airside.gateways.models.upstream import AiohttpUpstream
 
 _SERVICES: Mapping[str, Callable[[str, ProviderSettings], Service]] = {
+    "openai": OpenAI,
     "openai_compatible": OpenAICompatible,
     "anthropic": AnthropicService,
+    "azure": Azure,
+    "bedrock": Bedrock,
+    "mistral": Mistral,
 }
 
 
