@@ -13,6 +13,7 @@ from airside.core.ids import new_id
 from airside.gateways.http import Message, Receive, Scope, Send
 from airside.server import problems
 from airside.server.logs import places
+from airside.server.peers import Peers
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -26,10 +27,13 @@ class FrontDoor:
     A gateway's path that ends in a slash stands for all that begin with it.
     """
 
-    def __init__(self, gateways: Mapping[str, App], management: App, *, in_flight_max: int) -> None:
+    def __init__(
+        self, gateways: Mapping[str, App], management: App, peers: Peers | None = None, *, in_flight_max: int
+    ) -> None:
         self._gateways = gateways
         self._prefixes = tuple((path, app) for path, app in gateways.items() if path.endswith("/"))
         self._management = management
+        self._peers = peers or Peers(())
         self._in_flight_max = in_flight_max
         self.in_flight = 0
 
@@ -43,6 +47,7 @@ class FrontDoor:
             await answer(send, _too_many(self._in_flight_max))
         else:
             self.in_flight += 1
+            self._peers.settle(scope)
             try:
                 await _guarded(self._app(scope["path"]), scope, receive, send)
             finally:

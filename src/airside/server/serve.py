@@ -23,6 +23,7 @@ from airside.plane import Meeting, Plane, Role
 from airside.runs.isolation import linux
 from airside.server import management
 from airside.server.asgi import App, FrontDoor
+from airside.server.peers import Peers
 from airside.server.protocol import BoundedProtocol
 
 BACKLOG = 2_048
@@ -62,6 +63,7 @@ async def serving(settings: Settings, roles: frozenset[Role]) -> AsyncIterator[t
             door = FrontDoor(
                 plane.gateways,
                 management.build(plane, serve_api=Role.API in roles),
+                Peers(settings.rates.trusted_proxies),
                 in_flight_max=settings.server.requests_in_flight_max,
             )
             uds = address.socket_path if Role.GATEWAY in roles and not _answers(address.socket_path) else None

@@ -3,13 +3,14 @@
 import json
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from msgspec import structs
 from pydantic import Field
 
 from airside.core import canonical
+from airside.core.dependencies import Asker
 from airside.core.errors import AirsideError, Code
-from airside.core.run import RunState
+from airside.core.run import Principal, RunState
 from airside.runs.held import Finding
 from airside.runs.submission import Submission
 from airside.server.api.pages import Cursor, Limit, Page
@@ -50,9 +51,16 @@ class Resolution(Body):
 
 @router.post("", status_code=202)
 async def submit(
-    new: NewRun, principal: Operator, plane: PlaneOf, response: Response, idempotency_key: IdempotencyKey = ""
+    new: NewRun,
+    principal: Operator,
+    plane: PlaneOf,
+    request: Request,
+    response: Response,
+    idempotency_key: IdempotencyKey = "",
 ) -> dict[str, Any]:
     """Take a task on and answer at once; `Location` is where its state is."""
+    if plane.resilience.submissions.limited:
+        await plane.resilience.submissions.take(_asker(new, principal, request))
     run = await plane.services.runs.submit(
         Submission(
             tenant_id=principal.tenant_id,
@@ -66,6 +74,13 @@ async def submit(
     )
     response.headers["location"] = f"/api/v1/runs/{run.run_id}"
     return run.public()
+
+
+def _asker(new: NewRun, principal: Principal, request: Request) -> Asker:
+    """Return whose rate limits a submission counts for."""
+    labels = [f"{name}:{new.labels[name]}" for name in ("customer", "user") if new.labels.get(name)]
+    peer = request.client.host if request.client else ""
+    return Asker(principal.tenant_id, labels[0] if labels else "", principal.key_id, peer)
 
 
 @router.get("")
