@@ -21,6 +21,9 @@ CALLED_BY_FRAMEWORKS = frozenset(
         "find_spec",  # importlib
         "format_commands",  # Typer
         "list_commands",  # Typer
+        "on_body",  # httptools
+        "on_header",  # httptools
+        "on_message_complete",  # httptools
         "settings_customise_sources",  # pydantic-settings
         "wrap_tool_execute",  # PydanticAI
     }

@@ -23,7 +23,7 @@ from airside.gateways.models.pricing import Pricing
 from airside.gateways.models.provider import Provider, Routes
 from airside.gateways.models.providers.http import HttpProvider
 from airside.gateways.models.providers.services import OpenAICompatible
-from airside.gateways.models.upstream import AiohttpUpstream
+from airside.gateways.models.upstream_http1 import Http1Upstream
 from airside.pipeline.compose import compose
 from tests.fake_provider import KEY, FakeProvider, serving
 
@@ -136,7 +136,7 @@ async def world(
     async with serving(fake) as base_url:
         described = provider_settings(base_url, **settings)
         service = OpenAICompatible("fake", described)
-        provider = HttpProvider("fake", described, service, AiohttpUpstream(connections_max=100), Pricing())
+        provider = HttpProvider("fake", described, service, Http1Upstream(connections_max=100), Pricing())
         routes = Routes(
             {"fake": provider, **(providers or {})},
             {MODEL: ModelSettings(provider="fake", price=PRICE)},

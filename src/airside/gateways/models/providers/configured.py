@@ -13,7 +13,7 @@ from airside.gateways.models.providers.mistral import Mistral
 from airside.gateways.models.providers.openai import OpenAI
 from airside.gateways.models.providers.scripted import WITHOUT_SCRIPT, ScriptedModel
 from airside.gateways.models.providers.services import OpenAICompatible
-from airside.gateways.models.upstream import AiohttpUpstream
+from airside.gateways.models.upstream_http1 import Http1Upstream
 
 _SERVICES: Mapping[str, Callable[[str, ProviderSettings], Service]] = {
     "openai": OpenAI,
@@ -33,7 +33,7 @@ def providers(configured: Mapping[str, ProviderSettings]) -> Mapping[str, Provid
         if provider.kind == "scripted":
             made[name] = ScriptedModel(name, provider.script or WITHOUT_SCRIPT)
         else:
-            upstream = AiohttpUpstream(connections_max=provider.connections_max)
+            upstream = Http1Upstream(connections_max=provider.connections_max)
             made[name] = HttpProvider(name, provider, _service(name, provider), upstream, pricing)
     return made
 

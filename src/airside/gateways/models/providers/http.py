@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import NoReturn, Protocol
 
 import msgspec
-from aiohttp import ClientTimeout
 from msgspec.structs import replace
 from yarl import URL
 
@@ -25,7 +24,7 @@ from airside.gateways.models.formats.port import ANSWER_BYTES_MAX, BrokenAnswer,
 from airside.gateways.models.message import Answer as Said
 from airside.gateways.models.pricing import Price, Pricing
 from airside.gateways.models.provider import Ask
-from airside.gateways.models.upstream import Answer, Interrupted, TimedOut, Unreachable, Upstream
+from airside.gateways.models.upstream import Answer, Interrupted, Patience, TimedOut, Unreachable, Upstream
 
 ERROR_BYTES_MAX = 65_536
 MESSAGE_CHARS_MAX = 2_000
@@ -76,9 +75,8 @@ class HttpProvider:
         self._upstream = upstream
         self._pricing = pricing
         self._languages = {language.name: language for language in service.languages}
-        connect = {"connect": settings.connect_timeout_s, "sock_connect": settings.connect_timeout_s}
-        self._timeout = ClientTimeout(total=settings.timeout_s, **connect)
-        self._stream_timeout = ClientTimeout(total=settings.timeout_s, sock_read=settings.idle_timeout_s, **connect)
+        self._patience = Patience(settings.connect_timeout_s, settings.timeout_s)
+        self._stream_patience = Patience(settings.connect_timeout_s, settings.timeout_s, settings.idle_timeout_s)
 
     def price(self, model: str) -> Price:
         """Return the listed price of a model at this address."""
@@ -133,20 +131,17 @@ class HttpProvider:
         if ask.request.headers and language.name == ask.request.format.name:
             headers = {**headers, **ask.request.headers}
         try:
-            return await self._upstream.post(url, headers, body, self._patience(call.timeout_s, stream=stream))
+            return await self._upstream.post(str(url), headers, body, self._within(call.timeout_s, stream=stream))
         except Unreachable as error:
             said = f"{self.name} cannot be reached ({error})"
             raise TransientError(Code.UPSTREAM_FAILED, said, details={"not_sent": True}) from None
         except Interrupted as error:
             self._broken(error, ask)
 
-    def _patience(self, seconds: float, *, stream: bool) -> ClientTimeout:
-        """Return the timeouts of a request, cut to the time that the call has left."""
-        usual = self._stream_timeout if stream else self._timeout
-        if seconds >= self.timeout_s:
-            return usual
-        connect_s = min(usual.sock_connect or seconds, seconds)
-        return ClientTimeout(total=seconds, connect=connect_s, sock_connect=connect_s, sock_read=usual.sock_read)
+    def _within(self, seconds: float, *, stream: bool) -> Patience:
+        """Return how long to wait for a request, no longer than the call has left."""
+        usual = self._stream_patience if stream else self._patience
+        return usual if seconds >= usual.total_s else replace(usual, total_s=seconds)
 
     async def _stream(self, call: Call, ask: Ask, language: Format, answer: Answer) -> bytes:
         """Pass a stream on while it arrives; return the assembled answer in the upstream's language."""
