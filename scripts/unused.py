@@ -100,8 +100,8 @@ def _definitions(tree: ast.Module) -> Iterator[tuple[str, int]]:
 
 
 def _called_by_name(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    decorators = {decorator.id for decorator in node.decorator_list if isinstance(decorator, ast.Name)}
-    handed_on = bool(node.decorator_list) and not decorators & {"property", "staticmethod", "classmethod"}
+    decorators = [decorator.id if isinstance(decorator, ast.Name) else "" for decorator in node.decorator_list]
+    handed_on = any(decorator not in {"property", "staticmethod", "classmethod"} for decorator in decorators)
     return not node.name.startswith("__") and (isinstance(node, ast.ClassDef) or not handed_on)
 
 
