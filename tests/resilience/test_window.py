@@ -21,9 +21,8 @@ def test_failures_in_a_row_are_enough_and_one_good_answer_breaks_the_row() -> No
 
 def test_a_share_says_nothing_before_there_are_enough_calls() -> None:
     seen = window(calls_min=10, failure_share=0.5, consecutive_failures=100)
-    said = []
-    for number in range(12):
-        said.append(seen.note(number / 10, Sign.FAILED if number % 2 else Sign.GOOD, 0))
+    signs = [Sign.GOOD, Sign.FAILED] * 6
+    said = [seen.note(number / 10, sign, 0) for number, sign in enumerate(signs)]
     assert [bool(text) for text in said] == [False] * 9 + [True, False, True]
     assert said[9] == "5 of 10 calls within 30 s failed"
 

@@ -23,7 +23,10 @@ def full(per_minute: int, now_us: int) -> Level:
 
 
 def refilled(level: Level, per_minute: int, now_us: int) -> Level:
-    """Return a bucket as it stands now. What is too little for a unit stays in the instant; a clock back gains none."""
+    """Return a bucket as it stands now; a clock that has gone back gains nothing.
+
+    Time that is too short for a unit is kept for later: the instant moves only by what was gained, rounded up.
+    """
     capacity = per_minute * UNIT
     elapsed_us = now_us - level.updated_us
     if elapsed_us < 0:
@@ -31,7 +34,7 @@ def refilled(level: Level, per_minute: int, now_us: int) -> Level:
     gained = elapsed_us * capacity // MINUTE_US
     if not capacity or level.units + gained >= capacity:
         return Level(min(level.units + gained, capacity), now_us)
-    return Level(level.units + gained, level.updated_us + gained * MINUTE_US // capacity)
+    return Level(level.units + gained, level.updated_us - (-gained * MINUTE_US // capacity))
 
 
 def exchanged(level: Level, per_minute: int, back: int, least: int, most: int) -> tuple[Level, int]:
