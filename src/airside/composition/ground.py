@@ -11,8 +11,10 @@ from airside.core.ids import new_id
 from airside.core.ports import Keyring
 from airside.journal.backend import Backend, connect
 from airside.journal.master_key import load_master_key
+from airside.journal.observed import ObservedJournal
 from airside.journal.sealing import DatabaseKeyring
 from airside.resilience.services import Resilience
+from airside.runs.levels import Levels
 
 
 class Ground(Struct, frozen=True):
@@ -23,6 +25,7 @@ class Ground(Struct, frozen=True):
     backend: Backend
     keyring: Keyring
     resilience: Resilience
+    levels: Levels
 
 
 async def open_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
@@ -35,4 +38,7 @@ async def open_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
     await keyring.prove(settings.tenant)
     clock = SystemClock()
     resilience = await stack.enter_async_context(Resilience.open(settings, backend.database, clock))
-    return Ground(settings, clock, backend, keyring, resilience)
+    levels = Levels(backend.database, settings.budgets.levels, resilience.notices)
+    stack.push_async_callback(levels.settled)
+    watched = Backend(backend.database, ObservedJournal(backend.journal, levels))
+    return Ground(settings, clock, watched, keyring, resilience, levels)

@@ -30,6 +30,7 @@ from airside.pipeline.record import Record
 from airside.pipeline.replay import Replay
 from airside.pipeline.retries import RetryBudget
 from airside.pipeline.retry import Retry
+from airside.pipeline.throttle import Throttle
 from airside.policy.loading import load as load_policy
 from airside.runs.services import RunServices
 
@@ -79,6 +80,7 @@ def _calling(ground: Ground, services: RunServices, afterwork: Afterwork) -> lis
     retries = RetryBudget(clock, share=settings.resilience.retry_share, free=settings.resilience.retries_free)
     return [
         Retry(clock, budget=retries, dependencies_of=dependencies_of),
+        Throttle(ground.levels.pace, clock),
         Bulkhead(resilience.bulkheads, dependencies_of),
         Breaker(
             resilience.breakers,
