@@ -15,6 +15,7 @@ from airside.gateways.models.kept_responses import PREFIX as KEPT_RESPONSES
 from airside.gateways.models.kept_responses import KeptResponses
 from airside.gateways.models.provider import Routes
 from airside.gateways.models.providers.configured import providers
+from airside.gateways.models.routing.wishes import stand_ins
 from airside.gateways.tools.catalogue import ToolCatalogue
 from airside.gateways.tools.gateway import ToolGateway
 from airside.gateways.tools.hosted import HostedTools
@@ -41,7 +42,8 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
     settings, identities, journal = ground.settings, services.identities, ground.backend.journal
     afterwork = Afterwork(ground.clock)
     stack.push_async_callback(afterwork.drain, SETTLE_S)
-    routes = Routes(providers(settings.providers), settings.models, settings.model_provider)
+    answering = providers(settings.providers)
+    routes = Routes(answering, settings.models, settings.model_provider, stand_ins(settings.routing))
     steps = pipeline(ground, services, afterwork, routes)
 
     limits = ModelLimits(settings.server.body_bytes_max, settings.budgets.reserve_output_tokens)

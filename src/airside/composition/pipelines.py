@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from airside.composition.caches import cache_step
 from airside.composition.ground import Ground
+from airside.composition.routing import fallback_step, route_step
 from airside.config.context import ContextSettings
 from airside.config.settings import Settings
 from airside.core.ports import Forward, Step
@@ -55,7 +56,9 @@ def pipeline(
         Approve(services.approvals, policy, tool_of, rebuild, ground.keyring),
         Context(_context_of(settings), Leaving(asides), ground.resilience.notices),
         cache_step(ground, afterwork, asides, policy.version),
+        route_step(ground, afterwork, asides, routes, policy),
         Park(services.suspensions),
+        fallback_step(ground, services, routes, policy),
         *calling,
     ]
     return lambda terminal: compose(steps, terminal)

@@ -15,6 +15,7 @@ from airside.config.cache import CacheSettings
 from airside.config.context import ContextSettings
 from airside.config.fields import Bytes, Seconds, Section, Usd
 from airside.config.resilience import NoticeSettings, RateSettings, ResilienceSettings
+from airside.config.routing import FallbackSettings, RoutingSettings
 
 
 class DatabaseSettings(Section):
@@ -219,6 +220,8 @@ class Settings(BaseSettings):
     resilience: ResilienceSettings = ResilienceSettings()
     rates: RateSettings = RateSettings()
     notices: NoticeSettings = NoticeSettings()
+    routing: RoutingSettings = RoutingSettings()
+    fallbacks: FallbackSettings = FallbackSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -164,7 +164,7 @@ class Attempts:
     async def _finish(
         self, tx: Transaction, run: RunRecord, end: AttemptEnd, verdict: verdicts.Verdict, result: Sealed | None
     ) -> RunRecord:
-        kept = result if verdict.state in {RunState.SUCCEEDED, RunState.PARTIAL} else None
+        kept = result if verdict.state in {RunState.SUCCEEDED, RunState.PARTIAL, RunState.ESCALATED} else None
         if kept:
             await tx.store(kept)
         return await transitions.move(

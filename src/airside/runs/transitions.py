@@ -21,6 +21,7 @@ SUSPENSION_RANK = (
     RunState.WAITING_APPROVAL,
     RunState.DIVERGED,
     RunState.HELD,
+    RunState.ESCALATED,
     RunState.PARTIAL,
     RunState.CANCELLED,
 )

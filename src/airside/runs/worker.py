@@ -223,7 +223,7 @@ class Worker:
             body = await partial.compose(parts.database, parts.keyring, run, end.message)
         elif end.kind is EndKind.STOPPED and not self._closing.is_set():
             now = await parts.runs.get(run.tenant_id, run.run_id)
-            if now.suspend is not RunState.PARTIAL:
+            if now.suspend not in {RunState.PARTIAL, RunState.ESCALATED}:
                 return None
             body = await partial.compose(parts.database, parts.keyring, run, now.message)
         else:

@@ -80,7 +80,10 @@ class Asides:
         timeout_s: float = 0.0,
         notes: Mapping[str, Any] | None = None,
     ) -> Outcome:
-        """Make a request of any format as an aside, unstreamed, and return its outcome, which is an answer."""
+        """Make a request of any format as an aside and return its outcome, which is an answer, whole.
+
+        A request that asks for a stream is streamed from upstream, to nobody.
+        """
         route = self._routes.find(model)
         ask = Ask(request, route, request.format.delivered(), [], request.output_tokens_max or OUTPUT_TOKENS)
         aside = Call(
@@ -94,6 +97,7 @@ class Asides:
             idempotent=True,
             timeout_s=route.provider.timeout_s,
             run_header=call.run_header,
+            sink=_Nowhere() if request.stream else None,
             payload=ask,
             peer=call.peer,
             deadline_s=call.deadline_s,
@@ -106,6 +110,13 @@ class Asides:
             code = Code(outcome.code) if outcome.code in set(Code) else Code.UPSTREAM_FAILED
             raise AirsideError(code, outcome.message or f"{model} gave no answer to an aside")
         return outcome
+
+
+class _Nowhere:
+    """The sink of a stream that only its assembled answer is wanted of."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Drop a piece."""
 
 
 class Embeddings(Struct, frozen=True):

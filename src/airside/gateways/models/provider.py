@@ -1,6 +1,7 @@
 """The port between the model gateway and the places that answer, and the table of which model is answered where."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -87,11 +88,17 @@ class Routes:
     """Which model name is answered by which provider."""
 
     def __init__(
-        self, providers: Mapping[str, Provider], models: Mapping[str, ModelSettings], default_provider: str
+        self,
+        providers: Mapping[str, Provider],
+        models: Mapping[str, ModelSettings],
+        default_provider: str,
+        stand_ins: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        """`stand_ins` are names for routing (`auto`), with the model whose route a call has until it is routed."""
         self._providers = providers
         self._models = models
         self._default = default_provider
+        self._stand_ins = stand_ins
         for name in (default_provider, *[model.provider for model in models.values()]):
             if name not in providers:
                 known = ", ".join(sorted(providers)) or "none"
@@ -100,6 +107,7 @@ class Routes:
 
     def find(self, model: str) -> Route:
         """Return the route of a model name that an agent uses; raises AirsideError `unknown_model`."""
+        model = self._stand_ins.get(model, model)
         settings = self._models.get(model)
         if settings is None:
             provider = self._providers[self._default]
@@ -111,7 +119,7 @@ class Routes:
 
     def names(self) -> list[str]:
         """Return the model names that are known."""
-        return sorted({*self._models, *self._providers[self._default].models()})
+        return sorted({*self._stand_ins, *self._models, *self._providers[self._default].models()})
 
     async def close(self) -> None:
         """Release the providers' connections."""

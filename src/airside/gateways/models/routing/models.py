@@ -40,6 +40,7 @@ class FittedModels:
         provenance = json.dumps(dict(fitted.provenance), sort_keys=True)
 
         async def body(tx: Transaction) -> int:
+            await tx.one(_SQL["lock"], tenant_id=tenant_id)
             row = await tx.one(_SQL["next_version"], tenant_id=tenant_id)
             version = int(row["version"]) if row else 1
             await tx.execute(

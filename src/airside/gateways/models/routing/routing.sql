@@ -31,6 +31,14 @@ ORDER BY entry_id DESC LIMIT 1
 -- A piece of a request.
 SELECT sealed FROM contents WHERE tenant_id = :tenant_id AND subject = :subject AND content_id = :content_id
 
+-- name: lock
+-- One fit at a time numbers its classifier; SQLite has one writer anyway.
+SELECT 1 AS locked
+
+-- name: lock (postgres)
+-- One fit of a tenant at a time numbers its classifier, until the transaction ends.
+SELECT pg_advisory_xact_lock(hashtext('airside routing ' || CAST(:tenant_id AS TEXT)))::text AS locked
+
 -- name: next_version
 -- The number after the latest fitted classifier.
 SELECT COALESCE(MAX(version), 0) + 1 AS version FROM routing_models WHERE tenant_id = :tenant_id
