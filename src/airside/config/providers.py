@@ -1,4 +1,4 @@
-"""Providers that exist without being configured: `scripted` and `local` always, others once a key for them is present."""
+"""Providers that exist without being configured: `scripted`, `local` if it is named, others once there is a key."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,11 +24,11 @@ def with_built_in(settings: Settings, environ: Mapping[str, str]) -> Settings:
     They take their keys from airside's own environment, each also as NAME_FILE: agents never see them. Raises
     AirsideError `misconfigured` if `model_provider` names a provider that does not exist.
     """
-    built_in = {"scripted": ProviderSettings(kind="scripted"), "local": ProviderSettings(kind="local")}
-    built_in |= _openai(environ)
+    built_in = {"scripted": ProviderSettings(kind="scripted"), **_openai(environ)}
     used = {settings.model_provider, *[model.provider for model in settings.models.values()]}
-    clouds = _azure(environ) | _bedrock(environ) | _vertex(environ)  # variables that may be meant for other programs
-    built_in |= {name: provider for name, provider in clouds.items() if name in used}
+    asked = _azure(environ) | _bedrock(environ) | _vertex(environ)  # variables that may be meant for other programs
+    asked["local"] = ProviderSettings(kind="local")  # a model in memory, which nobody should have who does not want it
+    built_in |= {name: provider for name, provider in asked.items() if name in used}
     for kind, names, address in _KEYED:
         key = next((found for name in names if (found := _key(environ, name))), None)
         if key is not None:
