@@ -38,9 +38,6 @@ class Part:
         self.since_us = 0
         self.fresh_until_s = 0.0
 
-    def __len__(self) -> int:
-        return len(self._known)
-
     def add(self, known: Sequence[Known]) -> None:
         """Take in questions, the newest first; of one entry the newest question counts."""
         for one in reversed(known):

@@ -11,11 +11,12 @@ from airside.core.call import Outcome
 
 
 class Flight(Struct):
-    """A call under way, which others may wait for. Its future holds its answer, or None if there is none to share."""
+    """A call under way, for which `waiting` others wait. Its future holds its answer, or None: nothing to share."""
 
     run_id: str
     call_id: str
     answer: "asyncio.Future[Outcome | None]"
+    waiting: int = 0
 
 
 class InFlight:
@@ -23,9 +24,6 @@ class InFlight:
 
     def __init__(self) -> None:
         self._flights: dict[tuple[str, bytes], Flight] = {}
-
-    def __len__(self) -> int:
-        return len(self._flights)
 
     def of(self, tenant_id: str, key: bytes) -> Flight | None:
         """Return the call under way for a request, if there is one."""
@@ -37,6 +35,11 @@ class InFlight:
         self._flights[tenant_id, key] = flight
         return flight
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for others."""
+        return sum(flight.waiting for flight in self._flights.values())
+
     def land(self, tenant_id: str, key: bytes, flight: Flight, answer: Outcome | None) -> None:
         """End a flight. Without an answer (a failure, a client that has gone) those who wait try for themselves."""
         if self._flights.get((tenant_id, key)) is flight:
@@ -47,7 +50,10 @@ class InFlight:
 
 async def joined(flight: Flight, timeout_s: float) -> Outcome | None:
     """Wait for the answer of a flight, at most `timeout_s` seconds; None if it has none, or none in time."""
+    flight.waiting += 1
     try:
         return await asyncio.wait_for(asyncio.shield(flight.answer), timeout_s)
     except TimeoutError:
         return None
+    finally:
+        flight.waiting -= 1

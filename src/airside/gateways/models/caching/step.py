@@ -73,7 +73,7 @@ class Cache:
         self._policy_version = policy_version
         self._settings = settings
         self._mode_of = mode_of
-        self._in_flight = InFlight()
+        self.in_flight = InFlight()
 
     async def __call__(self, call: Call, forward: Forward) -> Outcome:
         """Give a remembered answer, or pass the call on and remember its answer.
@@ -169,7 +169,7 @@ class Cache:
         """Join an identical call of another run that is under way, or make this one, which others may join."""
         call = sought.call
         give_up_s = self._clock.monotonic_s() + call.timeout_s
-        while (flight := self._in_flight.of(call.who.tenant_id, sought.name)) is not None:
+        while (flight := self.in_flight.of(call.who.tenant_id, sought.name)) is not None:
             if flight.run_id == call.who.run_id:
                 return await forward(call)
             answer = await joined(flight, max(0.0, give_up_s - self._clock.monotonic_s()))
@@ -178,14 +178,14 @@ class Cache:
                 return await self._given(sought, "joined", kept, forward, {"of": flight.call_id})
             if self._clock.monotonic_s() >= give_up_s:
                 raise AirsideError(Code.UPSTREAM_TIMEOUT, f"the call {flight.call_id}, which this one joined, is late")
-        flight = self._in_flight.lead(call.who.tenant_id, sought.name, call.who.run_id, call.call_id)
+        flight = self.in_flight.lead(call.who.tenant_id, sought.name, call.who.run_id, call.call_id)
         shared: Outcome | None = None
         try:
             outcome = await forward(call)
             shared = outcome if answer_of(sought.ask.request, outcome) is not None else None
             return outcome
         finally:
-            self._in_flight.land(call.who.tenant_id, sought.name, flight, shared)
+            self.in_flight.land(call.who.tenant_id, sought.name, flight, shared)
 
     async def _remembered(self, sought: _Sought, outcome: Outcome, verdict: Verdict) -> None:
         """Keep an answer, and compare it with one that would have been given instead; a failure costs only a hit."""
