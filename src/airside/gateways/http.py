@@ -72,7 +72,7 @@ def caller(scope: Scope) -> Caller:
         elif key == _SDK_TIMEOUT:
             wishes["sdk-timeout-s"] = value.decode("latin-1")
     if not token:
-        raise AirsideError(Code.UNAUTHENTICATED)
+        raise _no_credential(scope)
     client = scope.get("client")
     return Caller(token, wishes.pop("run", ""), wishes or _NO_WISHES, client[0] if client else "")
 
@@ -82,6 +82,13 @@ def retry_after(error: AirsideError) -> list[tuple[bytes, bytes]]:
     if error.retry_after_s is None:
         return []
     return [(b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s)))]
+
+
+def _no_credential(scope: Scope) -> AirsideError:
+    if b"key=" not in scope.get("query_string", b""):
+        return AirsideError(Code.UNAUTHENTICATED)
+    said = "a credential in the address is not accepted: addresses are kept in logs"
+    return AirsideError(Code.UNAUTHENTICATED, said, advice="Send it in the header x-goog-api-key, and replace it.")
 
 
 async def read_body(scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:

@@ -7,7 +7,6 @@ same assembled answer.
 
 from collections.abc import Awaitable, Callable
 
-import msgspec
 from msgspec import Struct
 
 from airside.core.call import Call, CallKind, CallState, Effect, Outcome
@@ -24,9 +23,11 @@ from airside.gateways.http import (
     caller,
     read_body,
     respond,
+    retry_after,
     while_connected,
 )
-from airside.gateways.models.faces import Faces
+from airside.gateways.models.beside import counted, listing
+from airside.gateways.models.faces import LISTS, Faces
 from airside.gateways.models.formats.openai_chat.format import CHAT
 from airside.gateways.models.formats.port import Addressed, Format, ModelRequest
 from airside.gateways.models.provider import Ask, Routes, on_route
@@ -45,7 +46,7 @@ class ModelLimits(Struct, frozen=True):
 
 
 class ModelGateway:
-    """Serves the model endpoints of every wire format, and `GET /v1/models`.
+    """Serves the model endpoints of every wire format, the list of models, and counts of tokens.
 
     `check_token` raises AirsideError `unauthenticated` for tokens that are not valid now; calls themselves are
     identified by the pipeline.
@@ -67,13 +68,15 @@ class ModelGateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         path, method = scope["path"], scope["method"]
-        face = self._faces.of(path)
+        face = self._faces.of(path, scope["headers"], scope["query_string"])
         if face is not None and method == "POST":
             await self._answer(face[0], face[1], scope, receive, send)
-        elif path == "/v1/models" and method == "GET":
+        elif path in LISTS and method == "GET":
             await self._models(scope, send)
-        elif face is not None or path == "/v1/models":
-            allowed = "POST" if face is not None else "GET"
+        elif (counting := self._faces.counting(path)) is not None and method == "POST":
+            await self._count(counting[0], counting[1], scope, receive, send)
+        elif face is not None or counting is not None or path in LISTS:
+            allowed = "GET" if path in LISTS else "POST"
             error = AirsideError(Code.INVALID_REQUEST, f"{path[:200]} takes {allowed}, not {method}")
             await respond(send, 405, (face[0] if face else CHAT).error(error), [(b"allow", allowed.encode())])
         else:
@@ -89,8 +92,18 @@ class ModelGateway:
         except AirsideError as error:
             await _respond_error(send, CHAT, error)
             return
-        listed = [{"id": name, "object": "model", "created": 0, "owned_by": "airside"} for name in self._routes.names()]
-        await respond(send, 200, msgspec.json.encode({"object": "list", "data": listed}))
+        await respond(send, 200, listing(self._routes.names()))
+
+    async def _count(self, face: Format, field: str, scope: Scope, receive: Receive, send: Send) -> None:
+        bytes_max = self._limits.body_bytes_max
+        try:
+            await self._check_token(caller(scope).token)
+            body = await read_body(scope, receive, bytes_max=bytes_max)
+            await respond(send, 200, counted(body, field, bytes_max=bytes_max))
+        except ClientGone:
+            return
+        except AirsideError as error:
+            await _respond_error(send, face, error)
 
     async def _answer(self, face: Format, addressed: Addressed, scope: Scope, receive: Receive, send: Send) -> None:
         call_id = new_id("call")
@@ -159,7 +172,13 @@ async def ask_provider(call: Call) -> Outcome:
         return call.ready
     ask: Ask = call.payload
     run, name = call.who.run_id.encode(), call.call_id.encode()
-    ask.headers[:] = [(b"x-airside-run", run), (b"x-airside-call", name), *ask.told]
+    upstream = f"{ask.route.provider.name}/{ask.route.model}".encode("latin-1", "replace")
+    ask.headers[:] = [
+        (b"x-airside-run", run),
+        (b"x-airside-call", name),
+        (b"x-airside-upstream", upstream),
+        *ask.told,
+    ]
     return await ask.route.provider.complete(call, ask)
 
 
@@ -177,8 +196,7 @@ async def _respond_error(send: Send, face: Format, error: AirsideError) -> None:
         headers.append((b"x-airside-replayed", b"true" if error.replayed else b"false"))
     if error.at_us:
         headers.append((b"x-airside-clock", b"%d" % error.at_us))
-    if error.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
+    headers += retry_after(error)
     upstream = error.upstream if isinstance(error, _Unhappy) else b""
     await respond(send, error.status, face.error(error, upstream), headers)
 
@@ -189,4 +207,5 @@ def _headers(outcome: Outcome) -> _Headers:
         (b"x-airside-call", outcome.call_id.encode()),
         (b"x-airside-replayed", b"true" if outcome.replayed else b"false"),
         (b"x-airside-clock", b"%d" % outcome.at_us),
+        (b"x-airside-upstream", outcome.upstream.encode("latin-1", "replace")),
     ]

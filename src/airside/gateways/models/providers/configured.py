@@ -8,17 +8,21 @@ from airside.gateways.models.provider import Provider
 from airside.gateways.models.providers.anthropic import AnthropicService
 from airside.gateways.models.providers.azure import Azure
 from airside.gateways.models.providers.bedrock import Bedrock
+from airside.gateways.models.providers.gemini import GeminiService
 from airside.gateways.models.providers.http import HttpProvider, Service
+from airside.gateways.models.providers.local import LocalModel
 from airside.gateways.models.providers.mistral import Mistral
 from airside.gateways.models.providers.openai import OpenAI
 from airside.gateways.models.providers.scripted import WITHOUT_SCRIPT, ScriptedModel
 from airside.gateways.models.providers.services import OpenAICompatible
+from airside.gateways.models.providers.vertex import Vertex
 from airside.gateways.models.upstream_http1 import Http1Upstream
 
 _SERVICES: Mapping[str, Callable[[str, ProviderSettings], Service]] = {
     "openai": OpenAI,
     "openai_compatible": OpenAICompatible,
     "anthropic": AnthropicService,
+    "gemini": GeminiService,
     "azure": Azure,
     "bedrock": Bedrock,
     "mistral": Mistral,
@@ -32,11 +36,16 @@ def providers(configured: Mapping[str, ProviderSettings]) -> Mapping[str, Provid
     for name, provider in configured.items():
         if provider.kind == "scripted":
             made[name] = ScriptedModel(name, provider.script or WITHOUT_SCRIPT)
+        elif provider.kind == "local":
+            made[name] = LocalModel(name, provider, pricing)
         else:
-            upstream = Http1Upstream(connections_max=provider.connections_max)
-            made[name] = HttpProvider(name, provider, _service(name, provider), upstream, pricing)
+            made[name] = _reached(name, provider, pricing)
     return made
 
 
-def _service(name: str, provider: ProviderSettings) -> Service:
-    return _SERVICES[provider.kind](name, provider)
+def _reached(name: str, provider: ProviderSettings, pricing: Pricing) -> Provider:
+    """Return a provider at the other end of a network."""
+    upstream = Http1Upstream(connections_max=provider.connections_max)
+    if provider.kind == "vertex":
+        return Vertex(name, provider, upstream, pricing)
+    return HttpProvider(name, provider, _SERVICES[provider.kind](name, provider), upstream, pricing)

@@ -7,7 +7,8 @@ import msgspec
 from msgspec.structs import replace
 
 from airside.core.errors import AirsideError, Code
-from airside.gateways.models.formats.anthropic import foreign, usage
+from airside.gateways.models.formats import foreign
+from airside.gateways.models.formats.anthropic import usage
 from airside.gateways.models.formats.port import BrokenAnswer, ModelRequest
 from airside.gateways.models.message import (
     NOWHERE,

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from airside.gateways.models.formats.anthropic import foreign, usage
+from airside.gateways.models.formats import foreign
+from airside.gateways.models.formats.anthropic import usage
 from airside.gateways.models.formats.anthropic.reading import NAME
 from airside.gateways.models.formats.anthropic.request import THINKING_TOKENS_MIN, fitting_budget
 from airside.gateways.models.formats.anthropic.stream import object_text

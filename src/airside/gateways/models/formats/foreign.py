@@ -1,7 +1,7 @@
-"""What of other formats' models a Messages conversation must carry and bring back: their reasoning and signatures.
+"""What of other formats' models a conversation must carry and bring back: their reasoning and signatures.
 
-Clients return thinking blocks as they got them. So the reasoning of another provider's model travels as one whose
-signature is our own text, which says where it came from and what that provider signed or sealed.
+Clients of Messages and Gemini return thinking as they got it. So the reasoning of another provider's model travels as
+thinking whose signature is our own, which says where it came from and what that provider signed or sealed.
 """
 
 import base64
@@ -12,7 +12,9 @@ from msgspec import Struct
 
 from airside.gateways.models.message import Thinking, ToolCall
 
-_MARK = "airside."
+_MARK = b"airside."
+_BEGINS = base64.b64encode(_MARK + b"{").decode()
+_EITHER = str.maketrans("-_", "+/")  # clients that read it as bytes may write it in the other alphabet
 
 
 class _Kept(Struct):
@@ -31,12 +33,12 @@ def closed(thinking: Thinking) -> str:
 
 
 def closed_call(call: ToolCall) -> str:
-    """Return the data of a redacted thinking block that carries a tool call's signature."""
+    """Return the data of a block that carries a tool call's signature."""
     return _closed(_Kept(signature=call.signature, call_id=call.call_id))
 
 
 def opened(signature: str, text: str) -> Thinking | None:
-    """Return the thinking of another format's model that a block carries, or None if it is Anthropic's own."""
+    """Return the thinking of another format's model that a block carries, or None if it is the provider's own."""
     kept = _opened(signature)
     return None if kept is None else Thinking(text, kept.origin, kept.signature, kept.sealed, kept.item_id)
 
@@ -48,8 +50,8 @@ def signed_call(data: str) -> tuple[str, str] | None:
 
 
 def is_foreign(signature: object) -> bool:
-    """Whether a signature is ours, so that Anthropic would not take it."""
-    return isinstance(signature, str) and signature.startswith(_MARK)
+    """Whether a signature is ours, so that no provider would take it."""
+    return isinstance(signature, str) and signature.startswith(_BEGINS)
 
 
 def base64_of(text: str) -> str:
@@ -58,13 +60,14 @@ def base64_of(text: str) -> str:
 
 
 def _closed(kept: _Kept) -> str:
-    return _MARK + base64.urlsafe_b64encode(msgspec.json.encode(kept)).decode()
+    return base64.b64encode(_MARK + msgspec.json.encode(kept)).decode()
 
 
 def _opened(text: str) -> _Kept | None:
     if not is_foreign(text):
         return None
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(text[len(_MARK) :]), type=_Kept)
+        raw = base64.b64decode(text.translate(_EITHER), validate=True)
+        return msgspec.json.decode(raw[len(_MARK) :], type=_Kept)
     except (NotBase64, msgspec.MsgspecError, ValueError):
         return None

@@ -1,0 +1,1 @@
+"""The Gemini format (Google's Gemini API, also on Vertex)."""

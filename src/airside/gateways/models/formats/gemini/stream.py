@@ -1,0 +1,210 @@
+"""Server-sent events of Gemini: taking a stream apart into one response, and a response apart into a stream.
+
+Every event is a response of its own, with some more parts. What is journaled is the one response that they spell, so
+one answer serves both modes. Text and thoughts are passed on as they came; from the first event that holds anything
+else (a call, the end) everything is withheld, and leaves as one last event after the outcome is durable.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from airside.gateways.models.formats.gemini.names import camelled
+from airside.gateways.models.formats.port import BrokenAnswer, Said
+from airside.gateways.models.formats.sse import Lines
+
+_SPOKEN = frozenset({"text", "thought", "thoughtSignature"})
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.encode
+
+
+class Delivered:
+    """How much of an answer its client has been sent: characters of text and of thought, and signatures of texts."""
+
+    __slots__ = ("chars", "signatures")
+
+    def __init__(self) -> None:
+        self.chars: dict[str, int] = {}
+        self.signatures = 0
+
+    @property
+    def anything(self) -> bool:
+        """Whether the client has been sent any of it."""
+        return bool(self.chars)
+
+    def note(self, part: Mapping[str, Any]) -> None:
+        """Note a part of text that leaves."""
+        kind = kind_of(part)
+        self.chars[kind] = self.chars.get(kind, 0) + len(part.get("text") or "")
+        self.signatures += bool(part.get("thoughtSignature"))
+
+
+def kind_of(part: Mapping[str, Any]) -> Any:
+    """Return what a part of text says: `text` or `thinking`."""
+    return "thinking" if part.get("thought") else "text"
+
+
+def is_spoken(part: Mapping[str, Any]) -> bool:
+    """Whether a part is text and nothing else."""
+    return isinstance(part.get("text"), str) and part.keys() <= _SPOKEN
+
+
+class Assembler:
+    """Turns one upstream stream into the response it spells, and says what may be passed on meanwhile."""
+
+    def __init__(self, delivered: Delivered | None) -> None:
+        self._delivered = delivered or Delivered()
+        self._lines = Lines()
+        self._response: dict[str, Any] = {}
+        self._candidate: dict[str, Any] = {}
+        self._parts: list[dict[str, Any]] = []
+        self._pieces: list[str] = []  # of the last part's text
+        self._withholding = False
+        self._silent = b""  # frames without text, kept until text follows: a retry stays possible
+
+    def feed(self, data: bytes) -> list[Said]:
+        """Take bytes from upstream and return what may go to the client now; raises BrokenAnswer."""
+        return [said for event in self._lines.feed(data) for said in self._event(event)]
+
+    def finish(self) -> bytes:
+        """Return the assembled response as JSON; raises BrokenAnswer if the stream was cut."""
+        for event in self._lines.flush():
+            self._event(event)
+        self._settle()
+        blocked = (self._response.get("promptFeedback") or {}).get("blockReason")
+        if not (self._candidate.get("finishReason") or blocked):
+            raise BrokenAnswer("the stream ended in the middle of the answer")
+        if not self._candidate:
+            return _encode(self._response)
+        content = {**(self._candidate.get("content") or {}), "parts": self._parts}
+        return _encode({"candidates": [{**self._candidate, "content": content}], **self._response})
+
+    def _event(self, data: bytes) -> list[Said]:
+        try:
+            response = camelled(_decode(data))
+            if response.get("error"):
+                raise BrokenAnswer("the provider reported an error in the middle of the stream")
+            parts = self._take(response)
+        except BrokenAnswer:
+            raise
+        except (msgspec.MsgspecError, RecursionError, ValueError, LookupError, TypeError, AttributeError):
+            raise BrokenAnswer("an event of the stream is malformed") from None
+        frame = event_frame(data)
+        if not all(is_spoken(part) for part in parts) or self._candidate.get("finishReason"):
+            self._withholding = True
+        if self._withholding:
+            return []
+        if not any(part["text"] for part in parts) and not self._delivered.anything:
+            self._silent += frame
+            return []
+        frame, self._silent = self._silent + frame, b""
+        return self._said(frame, parts)
+
+    def _said(self, frame: bytes, parts: list[dict[str, Any]]) -> list[Said]:
+        """Return what an event says, part by part; its bytes go with the first."""
+        said = []
+        for part in parts:
+            self._delivered.note(part)
+            said.append(Said(frame, kind_of(part), part["text"]) if part["text"] else Said(frame))
+            frame = b""
+        return said or [Said(frame)]
+
+    def _take(self, response: dict[str, Any]) -> list[dict[str, Any]]:
+        """Merge an event and return its parts."""
+        candidates = response.pop("candidates", None) or []
+        for name, item in response.items():
+            known = self._response.get(name)
+            if name == "usageMetadata" and isinstance(known, dict) and isinstance(item, dict):
+                self._response[name] = {**known, **item}
+            else:
+                self._response[name] = item
+        if not candidates:
+            return []
+        candidate = candidates[0]
+        if len(candidates) > 1 or candidate.get("index", 0) != 0:
+            raise BrokenAnswer("the stream holds more than one candidate")
+        if self._candidate.get("finishReason") and (candidate.get("content") or {}).get("parts"):
+            raise BrokenAnswer("the stream goes on after its end")
+        content = candidate.pop("content", None) or {}
+        parts = content.pop("parts", None) or []
+        for name, item in candidate.items():
+            if item is not None:
+                self._candidate[name] = item
+        self._candidate["content"] = {**self._candidate.get("content", {}), **content}
+        for part in parts:
+            self._add(part)
+        return list(parts)
+
+    def _add(self, part: dict[str, Any]) -> None:
+        """Add a part; text goes on with the text before it, unless that was signed."""
+        last = self._parts[-1] if self._parts else None
+        joins = last is not None and is_spoken(last) and is_spoken(part) and kind_of(last) == kind_of(part)
+        if last is not None and joins and not last.get("thoughtSignature"):
+            self._pieces.append(part["text"])
+            if part.get("thoughtSignature"):
+                last["thoughtSignature"] = part["thoughtSignature"]
+            return
+        self._settle()
+        self._parts.append(dict(part))
+        self._pieces = [part["text"]] if is_spoken(part) else []
+
+    def _settle(self) -> None:
+        if self._pieces:
+            self._parts[-1]["text"] = "".join(self._pieces)
+            self._pieces = []
+
+
+def rest(body: bytes, delivered: Delivered) -> bytes:
+    """Return the event that completes a stream of which `delivered` has been sent, from the assembled response."""
+    if not delivered.anything:
+        return event_frame(msgspec.json.format(body, indent=-1))
+    response = _decode(body)
+    candidates = response.get("candidates") or []
+    if candidates:
+        content = candidates[0].get("content") or {}
+        left = _left(content.get("parts") or [], delivered)
+        response["candidates"] = [{**candidates[0], "content": {**content, "parts": left}}]
+    return event_frame(_encode(response))
+
+
+def _left(parts: list[dict[str, Any]], delivered: Delivered) -> list[dict[str, Any]]:
+    """Return the parts that are still to be sent: of each kind what follows the characters that have been."""
+    sent, signed, left = dict(delivered.chars), delivered.signatures, []
+    for part in parts:
+        if not is_spoken(part):
+            left.append(part)
+            continue
+        kind, text = kind_of(part), part["text"]
+        remaining = text[sent.get(kind, 0) :]
+        sent[kind] = max(0, sent.get(kind, 0) - len(text))
+        known = bool(part.get("thoughtSignature")) and signed > 0
+        signed -= known
+        shown = {name: item for name, item in part.items() if name != "thoughtSignature"} if known else part
+        if remaining or shown.get("thoughtSignature"):
+            left.append({**shown, "text": remaining})
+    return left
+
+
+class GeminiWriter:
+    """Writes a client's stream while the answer arrives in another format."""
+
+    def __init__(self, head: Mapping[str, Any], delivered: Delivered) -> None:
+        self._head = head
+        self._delivered = delivered
+
+    def say(self, said: Said) -> bytes:
+        """Return the event for a piece of text or thinking."""
+        if not said.text or not said.kind:
+            return b""
+        part = {"text": said.text} | ({"thought": True} if said.kind == "thinking" else {})
+        self._delivered.note(part)
+        candidate = {"content": {"parts": [part], "role": "model"}, "index": 0}
+        return event_frame(_encode({"candidates": [candidate], **self._head}))
+
+
+def event_frame(data: bytes) -> bytes:
+    """Return one event as it goes over the wire."""
+    if b"\n" in data:
+        data = data.replace(b"\n", b"\r\ndata: ")
+    return b"data: " + data + b"\r\n\r\n"
