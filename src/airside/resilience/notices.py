@@ -106,8 +106,9 @@ class DatabaseNotices:
         return told
 
     async def _write(self, tx: Transaction, group: Group, pending: Pending) -> bool:
-        before_us = tx.now_us - int(self._settings.interval_s * SECOND_US)
-        if not await tx.execute(_SQL["take"], **group._asdict(), now_us=tx.now_us, before_us=before_us):
+        interval_us = int(self._settings.interval_s * SECOND_US)
+        near = {"before_us": tx.now_us - interval_us, "ahead_us": tx.now_us + interval_us}
+        if not await tx.execute(_SQL["take"], **group._asdict(), now_us=tx.now_us, **near):
             return False
         body = {"kind": group.kind, "count": pending.count, "notice": dict(pending.body)}
         await tx.append(events.entry(events.NOTICE, body, tenant_id=group.tenant_id))

@@ -69,10 +69,10 @@ class Parking:
     async def sweep(self) -> None:
         """Do one pass. Safe in several processes at once: a mark on the breaker's row is moved by one of them."""
         groups = await self._database.read(_waited_for)
+        if groups:
+            await self._end_overdue()  # first, or a breaker that flaps would keep its runs for ever
         for group in groups:
             await self.release(Dependency(group["breaker_tenant_id"], group["breaker"]))
-        if groups:
-            await self._end_overdue()
 
     async def release(self, dependency: Dependency) -> int:
         """Queue the runs that a breaker lets go now, spread over the coming second; return how many there were."""
@@ -83,7 +83,13 @@ class Parking:
             allowed = release_of(breaker, tx.now_us, self._settings.resume_per_s)
             if not allowed.runs:
                 return []
-            taken = await tx.execute(_SQL["take"], **named, now_us=tx.now_us, before_us=tx.now_us - allowed.pause_us)
+            taken = await tx.execute(
+                _SQL["take"],
+                **named,
+                now_us=tx.now_us,
+                before_us=tx.now_us - allowed.pause_us,
+                ahead_us=tx.now_us + allowed.pause_us,
+            )
             if breaker is not None and not taken:
                 return []
             rows = await tx.fetch(_SQL["waiting"], **named, n=allowed.runs)

@@ -14,10 +14,11 @@ SELECT p.breaker_tenant_id, p.breaker, count(*) AS n FROM parked p
 WHERE r.state = 'parked' AND r.code = 'breaker_open' GROUP BY p.breaker_tenant_id, p.breaker
 
 -- name: take
--- Whoever moves the mark lets the next runs go; all other processes come too late.
+-- Whoever moves the mark lets the next runs go; all other processes come too late. A mark far ahead is of a clock that
+-- has gone back since.
 UPDATE breakers SET resumed_us = :now_us
 WHERE tenant_id = :breaker_tenant_id AND name = :breaker
-    AND (resumed_us <= :before_us OR resumed_us > :now_us)
+    AND (resumed_us <= :before_us OR resumed_us > :ahead_us)
 
 -- name: breaker
 SELECT state, forced, due_us, opened_us, probe_until_us, resumed_us FROM breakers
