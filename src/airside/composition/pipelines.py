@@ -57,7 +57,7 @@ def pipeline(
         Context(_context_of(settings), Leaving(asides), ground.resilience.notices),
         cache_step(ground, afterwork, asides, policy.version),
         route_step(ground, afterwork, asides, routes, policy),
-        Park(services.suspensions),
+        Park(services.suspensions, ground.resilience.breakers, dependencies_of),
         fallback_step(ground, services, routes, policy),
         *calling,
     ]
