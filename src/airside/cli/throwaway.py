@@ -1,43 +1,43 @@
-"""The demo's installation: a folder with the shop, a configuration, and airside running in a process of its own."""
+"""An installation for the time of a demo or a drill: a folder, a configuration, airside in a process of its own."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 from msgspec import Struct
 
 from airside.cli.client import Client
-from airside.cli.demo import shop_database
 from airside.core.errors import AirsideError, Code
+from airside.core.run import TERMINAL
 
-HERE = Path(__file__).parent
 START_S_MAX = 60.0
 STOP_S_MAX = 20.0
-LEASE_S = 2.0
+WAIT_S_MAX = 60.0
+ENDED = {str(state) for state in TERMINAL} | {"held"}
+
+Run = Mapping[str, Any]
 
 
 class Installation(Struct):
-    """A folder, the airside process in it (if it runs), and a client of it."""
+    """A folder, the settings written there, what airside's environment gets beside ours, and the process if it runs."""
 
     folder: Path
-    provider: str
+    settings: Mapping[str, Any]
+    environ: Mapping[str, str] = MappingProxyType({})
     process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def shop(self) -> Path:
-        """The shop's own database."""
-        return self.folder / "shop.sqlite"
-
     def create(self) -> None:
-        """Make the shop and the configuration."""
+        """Write the configuration. The data folder and the port are its own, whatever the settings say."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        shop_database.create(self.shop)
-        (self.folder / "airside.yaml").write_text(yaml.safe_dump(self._settings(), sort_keys=False))
+        own = {"data_dir": str(self.folder / "data"), "server": {"port": 0}}
+        (self.folder / "airside.yaml").write_text(yaml.safe_dump({**self.settings, **own}, sort_keys=False))
 
     def start(self) -> Client:
         """Start `airside up` and return a client once it answers. Raises AirsideError `internal` with its log's end."""
@@ -48,7 +48,7 @@ class Installation(Struct):
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                env=os.environ | {"SHOP_DATABASE": str(self.shop)},
+                env={**os.environ, **self.environ},
                 start_new_session=True,
             )
         give_up = time.monotonic() + START_S_MAX
@@ -90,22 +90,36 @@ class Installation(Struct):
             return None
         return client
 
-    def _settings(self) -> dict[str, Any]:
-        price = {"input": "8.00", "output": "32.00"}
-        models: dict[str, Any] = {"support": {"provider": "shop", "price": price}}
-        if self.provider != "scripted":
-            models = {"support": {"provider": self.provider, "model": os.environ.get("MODEL", "gpt-4.1-mini")}}
-        agent = {"model": "support", "tools": ["find_order", "refund", "delete_customer"]}
-        return {
-            "data_dir": str(self.folder / "data"),
-            "server": {"port": 0},
-            "providers": {"shop": {"kind": "scripted", "script": str(HERE / "script.yaml")}},
-            "models": models,
-            "agents": {
-                "support": agent | {"entry": "airside.cli.demo.shop_agent:support"},
-                "watcher": agent | {"entry": "airside.cli.demo.shop_agent:watcher", "budget": {"usd": "0.10"}},
-            },
-            "tools": {"modules": ["airside.cli.demo.shop_tools"], "env_pass": ["SHOP_DATABASE"]},
-            "policy": {"file": str(HERE / "policy.yaml")},
-            "runs": {"lease_renew_s": LEASE_S / 4, "lease_expire_s": LEASE_S},
-        }
+
+class Conversation:
+    """An installation that runs, and what is asked of it."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        self.client: Client = installation.start()
+
+    def submit(self, agent: str, task: str) -> str:
+        """Submit a run and return its id."""
+        return str(self.client.post("/api/v1/runs", {"agent": agent, "input": task})["id"])
+
+    def ended(self, run_id: str) -> Run:
+        """Return the run once it has ended."""
+        run: Run = self.until(lambda: self.run(run_id), lambda run: run["state"] in ENDED, f"run {run_id} to end")
+        return run
+
+    def run(self, run_id: str) -> Run:
+        """Return a run as it stands, with its result once it has ended."""
+        run: dict[str, Any] = self.client.get(f"/api/v1/runs/{run_id}")
+        ended = run["state"] in ENDED - {"held"}
+        return run | ({"result": self.client.get(f"/api/v1/runs/{run_id}/result")["result"]} if ended else {})
+
+    def until(self, look: Callable[[], Any], enough: Callable[[Any], bool], what: str) -> Any:
+        """Look until it is enough; raises AirsideError `internal` after WAIT_S_MAX."""
+        give_up = time.monotonic() + WAIT_S_MAX
+        seen = look()
+        while not enough(seen):
+            if time.monotonic() > give_up:
+                raise AirsideError(Code.INTERNAL, f"waited {WAIT_S_MAX:.0f} s for {what}; last seen: {seen}")
+            time.sleep(0.05)
+            seen = look()
+        return seen

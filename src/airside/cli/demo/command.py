@@ -13,9 +13,10 @@ from typing import Annotated, Any
 import typer
 
 from airside.cli.demo import scenario
-from airside.cli.demo.installation import Installation
+from airside.cli.demo.installation import create
 from airside.cli.group import group
 from airside.cli.output import say
+from airside.cli.throwaway import Installation
 
 app = group()
 
@@ -28,12 +29,11 @@ def demo(
     """Run a shop's support agent through success, approval, denial, crash and budget stop (about half a minute)."""
     provider = "openai" if os.environ.get("OPENAI_API_KEY") else "scripted"
     folder = Path(tempfile.mkdtemp(prefix="airside-demo-"))
-    installation = Installation(folder, provider)
+    installation = create(folder, provider)
     tell = (lambda _: None) if as_json else say
     started = time.monotonic()
     tell(f"A small shop and its support agent, in {folder}. The model is {_label(provider)}.\n")
     try:
-        installation.create()
         scenes = _play(installation, tell)
     finally:
         installation.stop()

@@ -1,22 +1,12 @@
 """The scenes of the demo. Each does something real, looks at the shop's own database, and says what happened."""
 
-import time
-from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
 
 from msgspec import Struct
 
-from airside.cli.client import Client
 from airside.cli.demo import shop_database
-from airside.cli.demo.installation import Installation
-from airside.core.errors import AirsideError, Code
-from airside.core.run import TERMINAL
-
-WAIT_S_MAX = 60.0
-ENDED = {str(state) for state in TERMINAL} | {"held"}
-
-Run = Mapping[str, Any]
+from airside.cli.demo.installation import shop_of
+from airside.cli.throwaway import Conversation, Run
 
 
 class Scene(Struct, frozen=True):
@@ -30,46 +20,16 @@ class Scene(Struct, frozen=True):
     cost_usd: str
 
 
-class Stage:
-    """The installation and the client that the scenes share."""
-
-    def __init__(self, installation: Installation) -> None:
-        self.installation = installation
-        self.client: Client = installation.start()
-
-    def submit(self, agent: str, task: str) -> str:
-        """Submit a run and return its id."""
-        return str(self.client.post("/api/v1/runs", {"agent": agent, "input": task})["id"])
-
-    def ended(self, run_id: str) -> Run:
-        """Return the run once it has ended."""
-        run: Run = self.until(lambda: self.run(run_id), lambda run: run["state"] in ENDED, f"run {run_id} to end")
-        return run
-
-    def run(self, run_id: str) -> Run:
-        """Return a run as it stands, with its result once it has ended."""
-        run: dict[str, Any] = self.client.get(f"/api/v1/runs/{run_id}")
-        ended = run["state"] in ENDED - {"held"}
-        return run | ({"result": self.client.get(f"/api/v1/runs/{run_id}/result")["result"]} if ended else {})
-
-    def until(self, look: Callable[[], Any], enough: Callable[[Any], bool], what: str) -> Any:
-        """Look until it is enough; raises AirsideError `internal` after WAIT_S_MAX."""
-        give_up = time.monotonic() + WAIT_S_MAX
-        seen = look()
-        while not enough(seen):
-            if time.monotonic() > give_up:
-                raise AirsideError(Code.INTERNAL, f"waited {WAIT_S_MAX:.0f} s for {what}; last seen: {seen}")
-            time.sleep(0.05)
-            seen = look()
-        return seen
+class Stage(Conversation):
+    """The installation, its shop and the client that the scenes share."""
 
     def refunds(self, order: int) -> list[int]:
         """Return the cents of the refunds that the shop really paid for an order."""
-        return shop_database.refunds(self.installation.shop, order)
+        return shop_database.refunds(shop_of(self.installation), order)
 
     def order(self, item: str, status: str = "delivered") -> int:
         """Return an order for a scene."""
-        return shop_database.order_of(self.installation.shop, item=item, status=status)
+        return shop_database.order_of(shop_of(self.installation), item=item, status=status)
 
 
 def question(stage: Stage) -> Scene:

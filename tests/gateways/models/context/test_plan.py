@@ -39,7 +39,7 @@ def test_no_pair_is_ever_broken(turns: list[tuple[str, list[int]]], window: int,
     messages = conversation(turns)
     options = ContextSettings(keep_last_turns=2, result_tokens_max=50, excerpt_tokens=20)
     whole = apart(messages)
-    made = plan(whole, {}, Room(window, window * 0.6), options, recallable=recallable)
+    made = plan(whole, {}, Room(window, window * 0.6, window * 0.2), options, recallable=recallable)
     left = {message.at for turn in made.leaving for message in turn.messages}
     kept = [message for message in messages if message.at not in left]
     calls = {block.call_id for message in kept for block in message.blocks if isinstance(block, ToolCall)}

@@ -7,6 +7,7 @@ in the journal. Without a summary, or if it fails, the passages and a note remai
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import accumulate
 
 import structlog
 
@@ -15,9 +16,10 @@ from airside.core.call import Call
 from airside.core.errors import AirsideError, Code
 from airside.gateways.models.asides import Asides
 from airside.gateways.models.context.plan import spoken
+from airside.gateways.models.context.tokens import guess
 from airside.gateways.models.context.turns import Turn
 from airside.gateways.models.message import Message, Prompt, Text
-from airside.gateways.passages import best, cut
+from airside.gateways.passages import Passage, best, cut
 
 SUMMARIES_MAX = 2_000
 SUMMARISED_CHARS_MAX = 200_000
@@ -40,15 +42,22 @@ class Leaving:
         self._asides = asides
         self._known: OrderedDict[tuple[str, str, bytes], str] = OrderedDict()
 
-    async def text(self, call: Call, turns: Sequence[Turn], newest: str, settings: ContextSettings) -> str:
-        """Return the text for `turns`, where `newest` is what the conversation is about now."""
+    async def text(
+        self, call: Call, turns: Sequence[Turn], newest: str, settings: ContextSettings, *, tokens: float
+    ) -> str:
+        """Return the text for the turns that leave, within about `tokens`.
+
+        `newest` is what the conversation is about now.
+        """
         messages = [message for turn in turns for message in turn.messages]
         record = spoken(messages)
         parts = [NOTE.format(count=len(messages)) + " " + RECORD]
         if settings.summary_model and (summary := await self._summary(call, record, settings)):
             parts.append(f"Summary: {summary}")
+        spare = tokens - sum(map(guess, parts))
         found = best(newest, cut("", record), count=settings.facts_max) if settings.facts_max and newest else []
-        parts += [f"Passage: {passage.text.strip()}" for passage in sorted(found, key=lambda passage: passage.start)]
+        fitting = [passage for passage, size in zip(found, accumulate(map(_size, found)), strict=True) if size <= spare]
+        parts += [f"Passage: {passage.text.strip()}" for passage in sorted(fitting, key=lambda passage: passage.start)]
         return "\n".join(parts)
 
     async def _summary(self, call: Call, record: str, settings: ContextSettings) -> str:
@@ -73,3 +82,7 @@ class Leaving:
         )
         answer = await self._asides.ask(call, prompt, model=settings.summary_model, purpose="summary")
         return "\n".join(block.text for block in answer.blocks if isinstance(block, Text))
+
+
+def _size(passage: Passage) -> float:
+    return guess(passage.text)

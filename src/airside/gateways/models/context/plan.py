@@ -18,10 +18,14 @@ from airside.gateways.models.message import Message
 
 
 class Room(Struct, frozen=True):
-    """The window in guessed tokens: from `high` on a conversation is shortened, to `low`; above `full` it cannot go."""
+    """The window in guessed tokens: above `high` a conversation is shortened, to `low` if turns leave.
+
+    `note` of them are kept free for what then stands in the place of the turns.
+    """
 
     high: float
     low: float
+    note: float
 
 
 class Plan(Struct, frozen=True):
@@ -46,9 +50,11 @@ def plan(
     older = turns[: max(len(turns) - settings.keep_last_turns, 0)]
     shorter = _excerpts(older, handles, settings, recallable=recallable) | results.repeated(turns)
     sizes = [_size(turn) - _saved(turn, shorter) for turn in turns]
-    start = first_kept(sizes, pinned, high=room.high, low=room.low, keep_last=settings.keep_last_turns)
+    high, low = room.high - room.note, room.low - room.note
+    start = first_kept(sizes, pinned, high=high, low=low, keep_last=settings.keep_last_turns)
     gone = {result.call_id for _, result, _ in results.results_of(turns[:start])}
-    return Plan({call_id: text for call_id, text in shorter.items() if call_id not in gone}, turns[:start])
+    kept = {call_id: text for call_id, text in shorter.items() if call_id not in gone}
+    return Plan(kept, turns[:start])
 
 
 def _excerpts(

@@ -21,6 +21,8 @@ from airside.gateways.models.provider import Ask, on_route
 
 RECALL = "recall"
 HANDLE_CHARS = 16
+NOTE_SHARE = 0.2  # of the window: for the text in the place of what left
+OVERFLOW_AT = 0.95  # of the window: the rest is for what the guess of its tokens is off
 SettingsOf = Callable[[str], ContextSettings]
 """The settings of an agent, by its name."""
 
@@ -49,11 +51,12 @@ class Context:
         used = (guessed * correction + call.need.output_tokens) / window
         if used >= settings.warn_at:
             call = self._warned(call, used, window)
-        high = {"early": settings.trim_at, "overflow": 1.0}.get(settings.mode)
+        high = {"early": settings.trim_at, "overflow": OVERFLOW_AT}.get(settings.mode)
         if high is None or used <= high:
             return self._learnt(ask, guessed, await forward(call))
         beside = (guessed - sum(map(guess_message, prompt.messages))) + call.need.output_tokens / correction
-        room = Room(window * high / correction - beside, window * settings.trim_to / correction - beside)
+        full = window / correction
+        room = Room(full * high - beside, full * settings.trim_to - beside, full * NOTE_SHARE)
         return await forward(await self._shortened(call, prompt, room, settings))
 
     def _learnt(self, ask: Ask, guessed: float, outcome: Outcome) -> Outcome:
@@ -87,7 +90,7 @@ class Context:
         summary = ""
         if made.leaving:
             newest = next((message.text for message in reversed(prompt.messages) if message.text), "")
-            summary = await self._leaving.text(call, made.leaving, newest, settings)
+            summary = await self._leaving.text(call, made.leaving, newest, settings, tokens=room.note)
         request = ask.request.format.edited(ask.request, _edit(made, summary))
         call = replace(call, payload=replace(ask, request=request))
         messages = sum(len(turn.messages) for turn in made.leaving)

@@ -12,6 +12,7 @@ ASCII_CHARS_PER_TOKEN = 4.0
 OTHER_TOKENS_PER_CHAR = 0.9  # Chinese and Japanese near 1, Cyrillic and accented Latin near 0.5
 MEDIA_TOKENS = 1_600  # a large image at the dearest of the providers that state a number
 MESSAGE_TOKENS = 4
+CALL_TOKENS = 8
 WEIGHT = 0.2
 CORRECTION_MIN, CORRECTION_MAX = 0.5, 2.5
 LEARNT_FROM_TOKENS = 200  # smaller requests are mostly overhead
@@ -36,9 +37,9 @@ def _guess_block(block: object) -> float:
         case Text() | Thinking():
             return guess(block.text)
         case ToolCall():
-            return guess(block.name) + guess(block.arguments)
+            return CALL_TOKENS + guess(block.name) + guess(block.arguments)
         case ToolResult():
-            return sum(map(_guess_block, block.content))
+            return CALL_TOKENS + sum(map(_guess_block, block.content))
         case Media():
             return MEDIA_TOKENS + len(block.data) / 1_000 * (block.kind == "document")
     return 0.0

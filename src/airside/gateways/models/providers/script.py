@@ -108,9 +108,13 @@ class Turn(_Part):
 
 
 class Script(_Part):
-    """A whole conversation file. `delay_ms` holds for turns that have none of their own."""
+    """A whole conversation file. `delay_ms` holds for turns that have none of their own.
+
+    `context_tokens` is the window beyond which requests are refused, as a real model refuses them; 0 is none.
+    """
 
     name: str = Field(default="", max_length=100)
+    context_tokens: int = Field(default=0, ge=0, le=100_000_000)
     delay_ms: int = Field(default=0, ge=0, le=600_000)
     turns: list[Turn] = Field(min_length=1, max_length=10_000)
 

@@ -41,8 +41,8 @@ class ScriptedModel:
         return SCRIPTED_PRICE
 
     def context_tokens(self, model: str) -> int:  # noqa: ARG002 - as `price`
-        """Return 0: a script reads any length."""
-        return 0
+        """Return the window of the script; 0 where it has none."""
+        return self._script.context_tokens
 
     def models(self) -> list[str]:
         """Return the one model."""
@@ -57,12 +57,11 @@ class ScriptedModel:
         said = script.answer(self._script, seen)
         if said is None:
             looked = f"last user text {seen.user[:80]!r}, {seen.results} tool results"
-            return Outcome(
-                state=CallState.ERROR,
-                body=b"{}",
-                upstream="scripted",
-                code=Code.UPSTREAM_REJECTED,
-                message=f"the script {self.label} has no turn that fits: {looked}",
+            return _refused(f"the script {self.label} has no turn that fits: {looked}")
+        asked = -(-len(ask.request.body) // CHARS_PER_TOKEN)
+        if 0 < self._script.context_tokens < asked:
+            return _refused(
+                f"the request has {asked} tokens; the window of {self.label} has {self._script.context_tokens}"
             )
         used = _usage(said, ask, call.output_tokens_granted)
         answer = self._answer(call, said, used)
@@ -96,6 +95,10 @@ class ScriptedModel:
             answer_id=f"scripted-{name[:24]}",
             fingerprint="scripted",
         )
+
+
+def _refused(message: str) -> Outcome:
+    return Outcome(state=CallState.ERROR, body=b"{}", upstream="scripted", code=Code.UPSTREAM_REJECTED, message=message)
 
 
 async def _speak(text: str, answer: Answer, call: Call, ask: Ask, delay_s: float) -> None:
