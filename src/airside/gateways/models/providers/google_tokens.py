@@ -11,17 +11,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-from aiohttp import ClientTimeout
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec import Struct
-from yarl import URL
 
 from airside.core.errors import AirsideError, Code, TransientError
 from airside.gateways.models.formats.port import BrokenAnswer
-from airside.gateways.models.upstream import Interrupted, Unreachable, Upstream
+from airside.gateways.models.upstream import Interrupted, Patience, Unreachable, Upstream
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -29,7 +27,7 @@ LIFETIME_S = 3_600
 EARLY_S = 300.0  # a token is renewed this long before it expires
 TRIED_AGAIN_S = 10.0  # after a failed renewal, while the token still holds
 ANSWER_BYTES_MAX = 65_536
-_TIMEOUT = ClientTimeout(total=10.0, connect=5.0)
+_PATIENCE = Patience(total_s=10.0, connect_s=5.0)
 
 
 class ServiceAccount(Struct, frozen=True):
@@ -100,7 +98,7 @@ class AccountTokens:
         body = urlencode({"grant_type": GRANT, "assertion": self._assertion(int(time.time()))}).encode()
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept-Encoding": "identity"}
         try:
-            answer = await self._upstream.post(URL(self._account.token_uri), headers, body, _TIMEOUT)
+            answer = await self._upstream.post(self._account.token_uri, headers, body, _PATIENCE)
             try:
                 said = msgspec.json.decode(await answer.read(ANSWER_BYTES_MAX))
                 if answer.status == 200:
