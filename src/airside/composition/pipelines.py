@@ -12,6 +12,7 @@ from airside.gateways.dependencies import dependencies_of
 from airside.gateways.models.asides import Asides
 from airside.gateways.models.context.leaving import Leaving
 from airside.gateways.models.context.step import Context
+from airside.gateways.models.formats.openai_embeddings.format import EMBEDDINGS
 from airside.gateways.models.gateway import ask_provider
 from airside.gateways.models.histories import Histories
 from airside.gateways.models.provider import Routes
@@ -26,6 +27,7 @@ from airside.pipeline.deadline import Deadline
 from airside.pipeline.identify import Identify
 from airside.pipeline.park import Park
 from airside.pipeline.permit import Permit
+from airside.pipeline.progress import Progress
 from airside.pipeline.rate import Rate
 from airside.pipeline.record import Record
 from airside.pipeline.replay import Replay
@@ -33,6 +35,7 @@ from airside.pipeline.retries import RetryBudget
 from airside.pipeline.retry import Retry
 from airside.pipeline.throttle import Throttle
 from airside.policy.loading import load as load_policy
+from airside.runs.recent import RecentCalls
 from airside.runs.services import RunServices
 
 
@@ -44,13 +47,14 @@ def pipeline(
     identities, policy = services.identities, load_policy(settings.policy.file)
     replay = _replay(ground, services, afterwork)
     calling = _calling(ground, services, afterwork)
-    asides = Asides(compose([replay, *calling], ask_provider), routes)
+    asides = Asides(compose([replay, *calling], ask_provider), routes, EMBEDDINGS)
     steps: list[Step] = [
         Identify(identities, clock),
         Histories(ground.backend.database, ground.keyring, bytes_max=settings.server.body_bytes_max),
         replay,
         Deadline(clock),
         Rate(ground.resilience.calls),
+        _progress(ground, services),
         Fit(),
         Permit(policy, tool_of),
         Approve(services.approvals, policy, tool_of, rebuild, ground.keyring),
@@ -62,6 +66,18 @@ def pipeline(
         *calling,
     ]
     return lambda terminal: compose(steps, terminal)
+
+
+def _progress(ground: Ground, services: RunServices) -> Progress:
+    settings = ground.settings
+    own = {name: agent.progress for name, agent in settings.agents.items() if agent.progress is not None}
+    return Progress(
+        RecentCalls(ground.backend.database, ground.keyring),
+        lambda agent: own.get(agent, settings.budgets.progress),
+        frozenset(settings.tools.polling),
+        services.suspensions,
+        ground.resilience.notices,
+    )
 
 
 def _replay(ground: Ground, services: RunServices, afterwork: Afterwork) -> Replay:

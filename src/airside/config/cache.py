@@ -33,7 +33,5 @@ class CacheSettings(Section):
     any_temperature: bool = Field(default=False, description="also where the request does not say temperature 0")
     tool_calls: bool = Field(default=False, description="also answers that call tools (exact cache only)")
     join: bool = Field(default=False, description="identical calls in flight share one call")
-    prompt: Literal["auto", "off"] = Field(
-        default="auto", description="marks stable prefixes for the provider"
-    )
+    prompt: Literal["auto", "off"] = Field(default="auto", description="marks stable prefixes for the provider")
     semantic: SemanticSettings = SemanticSettings()

@@ -7,12 +7,13 @@ from urllib.parse import parse_qs, unquote
 from airside.gateways.models.formats.anthropic.format import MESSAGES
 from airside.gateways.models.formats.gemini.format import GEMINI
 from airside.gateways.models.formats.openai_chat.format import CHAT
+from airside.gateways.models.formats.openai_embeddings.format import EMBEDDINGS
 from airside.gateways.models.formats.openai_responses.format import RESPONSES
 from airside.gateways.models.formats.port import Addressed, Format
 
 _BODY_SAYS_ALL = Addressed()
 _FIXED: Mapping[str, Format] = MappingProxyType(
-    {"/v1/chat/completions": CHAT, "/v1/responses": RESPONSES, "/v1/messages": MESSAGES}
+    {"/v1/chat/completions": CHAT, "/v1/responses": RESPONSES, "/v1/messages": MESSAGES, "/v1/embeddings": EMBEDDINGS}
 )
 _HEARD: Mapping[str, bytes] = MappingProxyType({"/v1/messages": b"anthropic-beta"})
 _GEMINI = ("/v1beta/models/", "/v1/models/")

@@ -145,13 +145,14 @@ def _unpriced(model: str) -> AirsideError:
 
 
 def _listed(prices: ListedPrice, model: str) -> Price:
-    if prices.input_mtok is None or prices.output_mtok is None:
+    output_mtok = Decimal(0) if prices.output_mtok is None and "embed" in model.lower() else prices.output_mtok
+    if prices.input_mtok is None or output_mtok is None:
         raise _unpriced(model)
     classes = [
         prices.input_mtok,
         prices.cache_read_mtok or prices.input_mtok,
         prices.cache_write_mtok or prices.input_mtok,
-        prices.output_mtok,
+        output_mtok,
         prices.cache_write_1h_mtok or prices.cache_write_mtok or prices.input_mtok,
     ]
     starts = sorted({tier.start for item in classes if isinstance(item, TieredPrices) for tier in item.tiers})

@@ -126,7 +126,7 @@ class Cache:
             return None
 
     async def _by_meaning(self, sought: _Sought) -> Verdict:
-        text = question(sought.ask.request.prompt)
+        text = question(sought.ask.request)
         part = part_key(sought.key, sought.room, sought.call.parts, text) if text else None
         if part is None:
             return _NOBODY

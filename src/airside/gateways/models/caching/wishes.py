@@ -7,8 +7,9 @@ from msgspec import Struct
 from airside.config.cache import CacheSettings
 from airside.core.call import Call
 from airside.core.errors import AirsideError, Code
+from airside.gateways.models.formats.openai_embeddings.format import NAME as EMBEDDINGS
 from airside.gateways.models.formats.port import ModelRequest
-from airside.gateways.models.message import Prompt, Text
+from airside.gateways.models.message import Text
 
 Mode = Literal["off", "exact", "semantic"]
 _KNOWN = frozenset({"off", "exact", "semantic", "join"})
@@ -53,14 +54,18 @@ def wish(call: Call, settings: CacheSettings, agent_mode: Mode | None) -> Wish:
 
 def repeatable(request: ModelRequest, asked: Wish, settings: CacheSettings) -> bool:
     """Whether an answer may be given twice: the request says temperature 0, or somebody said that any will do."""
-    return asked.explicit or settings.any_temperature or request.prompt.sampling.temperature == 0
+    free = asked.explicit or settings.any_temperature or request.format.name == EMBEDDINGS
+    return free or request.prompt.sampling.temperature == 0
 
 
-def question(prompt: Prompt) -> str:
+def question(request: ModelRequest) -> str:
     """Return the one text that may be compared by meaning: the last message, of the user, text only; else empty.
 
     A request that offers tools may act, so it has none.
     """
+    if request.format.name == EMBEDDINGS:
+        return ""
+    prompt = request.prompt
     if prompt.tools or not prompt.messages:
         return ""
     last = prompt.messages[-1]

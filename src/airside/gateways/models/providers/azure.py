@@ -10,6 +10,7 @@ from yarl import URL
 
 from airside.config.settings import ProviderSettings
 from airside.gateways.models.formats.openai_chat.format import OpenAIChat
+from airside.gateways.models.formats.openai_embeddings.format import EMBEDDINGS
 from airside.gateways.models.formats.openai_responses.format import RESPONSES
 from airside.gateways.models.formats.port import Format
 from airside.gateways.models.providers.credentials import FreshFile
@@ -19,7 +20,7 @@ from airside.gateways.models.providers.services import PLAIN_HEADERS, api_key, b
 class Azure:
     """`Service` for `kind: azure`. A model's name there is that of its deployment."""
 
-    languages: Sequence[Format] = (OpenAIChat("max_completion_tokens"), RESPONSES)
+    languages: Sequence[Format] = (OpenAIChat("max_completion_tokens"), RESPONSES, EMBEDDINGS)
 
     def __init__(self, name: str, settings: ProviderSettings) -> None:
         base_host(name, settings)
@@ -31,7 +32,7 @@ class Azure:
 
     def url(self, language: Format, model: str, *, stream: bool) -> URL:  # noqa: ARG002 - the body says it
         """Return the address of a deployment, or of the language where the body names the deployment."""
-        what = "responses" if language is RESPONSES else "chat/completions"
+        what = {RESPONSES.name: "responses", EMBEDDINGS.name: "embeddings"}.get(language.name, "chat/completions")
         if not self._version:
             return URL(f"{self.prices}/openai/v1/{what}")
         place = what if language is RESPONSES else f"deployments/{quote(model, safe='')}/{what}"

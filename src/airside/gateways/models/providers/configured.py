@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from airside.config.settings import ProviderSettings
+from airside.gateways.models.caching.prompt_prefix import Prefixed
 from airside.gateways.models.pricing import Pricing
 from airside.gateways.models.provider import Provider
 from airside.gateways.models.providers.anthropic import AnthropicService
@@ -29,8 +30,11 @@ _SERVICES: Mapping[str, Callable[[str, ProviderSettings], Service]] = {
 }
 
 
-def providers(configured: Mapping[str, ProviderSettings]) -> Mapping[str, Provider]:
-    """Return a provider for each that is configured; raises AirsideError `misconfigured`."""
+def providers(configured: Mapping[str, ProviderSettings], *, mark_prefixes: bool) -> Mapping[str, Provider]:
+    """Return a provider for each that is configured; raises AirsideError `misconfigured`.
+
+    `mark_prefixes` is whether Messages requests get marks for the provider's prompt cache where they have none.
+    """
     pricing = Pricing()
     made: dict[str, Provider] = {}
     for name, provider in configured.items():
@@ -39,13 +43,14 @@ def providers(configured: Mapping[str, ProviderSettings]) -> Mapping[str, Provid
         elif provider.kind == "local":
             made[name] = LocalModel(name, provider, pricing)
         else:
-            made[name] = _reached(name, provider, pricing)
+            made[name] = _reached(name, provider, pricing, mark_prefixes=mark_prefixes)
     return made
 
 
-def _reached(name: str, provider: ProviderSettings, pricing: Pricing) -> Provider:
+def _reached(name: str, provider: ProviderSettings, pricing: Pricing, *, mark_prefixes: bool) -> Provider:
     """Return a provider at the other end of a network."""
     upstream = Http1Upstream(connections_max=provider.connections_max)
     if provider.kind == "vertex":
         return Vertex(name, provider, upstream, pricing)
-    return HttpProvider(name, provider, _SERVICES[provider.kind](name, provider), upstream, pricing)
+    service = _SERVICES[provider.kind](name, provider)
+    return HttpProvider(name, provider, Prefixed(service) if mark_prefixes else service, upstream, pricing)

@@ -20,6 +20,7 @@ from airside.config.settings import ProviderSettings
 from airside.core.call import Call, CallState, Outcome, Usage
 from airside.core.errors import AirsideError, Code, TransientError
 from airside.core.money import ZERO
+from airside.gateways.models.formats.openai_embeddings.format import EMBEDDINGS, refuse_to_translate
 from airside.gateways.models.formats.port import ANSWER_BYTES_MAX, BrokenAnswer, Format, RejectedAnswer
 from airside.gateways.models.message import Answer as Said
 from airside.gateways.models.pricing import Price, Pricing
@@ -123,6 +124,8 @@ class HttpProvider:
         model, tokens, stream = ask.route.model, call.output_tokens_granted, call.sink is not None
         if language.name == ask.request.format.name:
             body = language.forward(ask.request, model=model, output_tokens=tokens)
+        elif ask.request.format is EMBEDDINGS:
+            refuse_to_translate(language.name)
         else:
             body = language.request(ask.request.prompt, model=model, output_tokens=tokens, stream=stream)
         body = self._service.dress(language, body)

@@ -13,6 +13,7 @@ from yarl import URL
 
 from airside.config.settings import ProviderSettings
 from airside.gateways.models.formats.openai_chat.format import OpenAIChat
+from airside.gateways.models.formats.openai_embeddings.format import EMBEDDINGS
 from airside.gateways.models.formats.port import Format
 from airside.gateways.models.providers.services import PLAIN_HEADERS, api_key, base_host
 
@@ -50,20 +51,22 @@ class Mistral:
     """`Service` for `kind: mistral`."""
 
     def __init__(self, name: str, settings: ProviderSettings) -> None:
-        self.languages: Sequence[Format] = (MistralChat("max_tokens"),)
+        self.languages: Sequence[Format] = (MistralChat("max_tokens"), EMBEDDINGS)
         self.prices = (settings.base_url or BASE_URL).rstrip("/")
         if settings.base_url:
             base_host(name, settings)
-        self._url = URL(self.prices + "/chat/completions")
+        self._url, self._embeddings = URL(self.prices + "/chat/completions"), URL(self.prices + "/embeddings")
         self._key = api_key(name, settings)
         self._headers = {**PLAIN_HEADERS, **({"Authorization": f"Bearer {self._key}"} if self._key else {})}
 
-    def url(self, language: Format, model: str, *, stream: bool) -> URL:  # noqa: ARG002 - one address for all
-        """Return the one address."""
-        return self._url
+    def url(self, language: Format, model: str, *, stream: bool) -> URL:  # noqa: ARG002 - the body says both
+        """Return the address of the language."""
+        return self._embeddings if language is EMBEDDINGS else self._url
 
-    def dress(self, language: Format, body: bytes) -> bytes:  # noqa: ARG002 - one language
+    def dress(self, language: Format, body: bytes) -> bytes:
         """Return the request as Mistral wants it. What it cannot express is left in, for Mistral to refuse."""
+        if language is EMBEDDINGS:
+            return body
         value: dict[str, Any] = msgspec.json.decode(body)
         for name in _WITHOUT_EFFECT:
             value.pop(name, None)

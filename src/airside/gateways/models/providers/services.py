@@ -8,6 +8,7 @@ from yarl import URL
 from airside.config.settings import ProviderSettings
 from airside.core.errors import AirsideError, Code
 from airside.gateways.models.formats.openai_chat.format import OpenAIChat
+from airside.gateways.models.formats.openai_embeddings.format import EMBEDDINGS
 from airside.gateways.models.formats.port import Format
 
 PLAIN_HEADERS: Mapping[str, str] = {
@@ -25,14 +26,15 @@ class OpenAICompatible:
         self.prices = settings.base_url.rstrip("/")
         host = base_host(name, settings)
         modern = host.endswith(_MODERN_HOSTS)
-        self.languages: Sequence[Format] = (OpenAIChat("max_completion_tokens" if modern else "max_tokens"),)
-        self._url = URL(self.prices + "/chat/completions")
+        chat = OpenAIChat("max_completion_tokens" if modern else "max_tokens")
+        self.languages: Sequence[Format] = (chat, EMBEDDINGS)
+        self._url, self._embeddings = URL(self.prices + "/chat/completions"), URL(self.prices + "/embeddings")
         self._key = api_key(name, settings)
         self._headers = {**PLAIN_HEADERS, **({"Authorization": f"Bearer {self._key}"} if self._key else {})}
 
-    def url(self, language: Format, model: str, *, stream: bool) -> URL:  # noqa: ARG002 - one address for all
-        """Return the one address."""
-        return self._url
+    def url(self, language: Format, model: str, *, stream: bool) -> URL:  # noqa: ARG002 - the body says both
+        """Return the address of the language."""
+        return self._embeddings if language is EMBEDDINGS else self._url
 
     def dress(self, language: Format, body: bytes) -> bytes:  # noqa: ARG002 - one language
         """Return the body as it is."""

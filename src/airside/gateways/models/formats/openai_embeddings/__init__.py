@@ -1,0 +1,1 @@
+"""Embeddings, as OpenAI and all that is compatible with it speak them."""
