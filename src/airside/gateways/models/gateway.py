@@ -34,6 +34,7 @@ from airside.gateways.models.provider import Ask, Routes, on_route
 from airside.pipeline.compose import internal
 
 _Headers = list[tuple[bytes, bytes]]
+_NO_COMMENTS = frozenset({"gemini"})  # whose SDK reads every line as data; others skip the comments of a stream
 Compose = Callable[[Forward], Forward]
 """Puts the pipeline's steps around a terminal."""
 
@@ -122,7 +123,7 @@ class ModelGateway:
                 await respond(send, 200, outcome.body, headers)
                 return
             end = face.rest(outcome.body, call.payload.delivered, request)
-            if stream.started:  # its headers have left without the instant; a comment, which SDKs skip, tells it
+            if stream.started and face.name not in _NO_COMMENTS:  # its headers have left without the instant
                 end = b": x-airside-clock: %d\n\n" % outcome.at_us + end
             stream.headers[:] = headers
             await stream.end(end)

@@ -45,6 +45,7 @@ def parse(format_: Format, body: bytes, addressed: Addressed, *, bytes_max: int)
     betas = hosted.betas(addressed.headers.get(BETA_HEADER, ""))
     _check_shapes(value)
     hosted.check(value)
+    hosted.check_thread(value)
     return ModelRequest(
         format=format_,
         body=body,

@@ -9,7 +9,6 @@ import msgspec
 from airside.core.errors import AirsideError, Code
 from airside.gateways.models.formats import foreign
 from airside.gateways.models.formats.gemini import usage
-from airside.gateways.models.formats.gemini.names import camelled
 from airside.gateways.models.formats.gemini.schema import json_schema
 from airside.gateways.models.formats.port import BrokenAnswer, ModelRequest
 from airside.gateways.models.message import (
@@ -119,7 +118,7 @@ def _prompt(request: ModelRequest, value: Mapping[str, Any]) -> Prompt:
 def answer(body: bytes) -> Answer:
     """Return an upstream's whole answer in the message model; raises BrokenAnswer."""
     try:
-        value = camelled(msgspec.json.decode(body))
+        value = msgspec.json.decode(body)
         name = str(value.get("responseId") or hashlib.sha256(body).hexdigest()[:16])
         blocks, reason = _candidate(value, name)
         stop = "content_filter" if reason is None else _STOPS[reason]

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from airside.gateways.models.formats.gemini.names import camelled
 from airside.gateways.models.formats.port import BrokenAnswer, Said
 from airside.gateways.models.formats.sse import Lines
 
@@ -82,7 +81,7 @@ class Assembler:
 
     def _event(self, data: bytes) -> list[Said]:
         try:
-            response = camelled(_decode(data))
+            response = _decode(data)
             if response.get("error"):
                 raise BrokenAnswer("the provider reported an error in the middle of the stream")
             parts = self._take(response)
