@@ -4,10 +4,15 @@ import asyncio
 import json
 
 import pytest
+from msgspec.structs import replace
 
+from airside.core.call import CallKind, CallState
 from airside.core.errors import AirsideError, Code
+from airside.core.ports import Refused
 from airside.core.run import RunState
+from airside.journal import events
 from airside.runs.isolation.port import AttemptSpec
+from tests.journal import world
 from tests.runs.house import TENANT, Crash, House, answer, eventually, forever, house
 
 
@@ -147,6 +152,46 @@ async def test_how_an_agent_fails_decides_the_state(plane: House) -> None:
     assert result == {"text": "", "effects": [], "reason": "run has $0.00 left"}
     assert (await plane.until(denied, RunState.FAILED)).code == "policy_denied"
     assert (await plane.until(bug, RunState.FAILED)).code == "agent_failed"
+
+
+@pytest.mark.parametrize("code", ["budget_exhausted", "no_progress"])
+async def test_an_agent_that_swallows_its_stop_ends_partial_with_the_last_text(plane: House, code: str) -> None:
+    async def swallowing(_: House, spec: AttemptSpec) -> bytes:
+        who = await plane.identity(spec)
+        key = await plane.services.runs._keyring.subject(who.tenant_id, who.subject)
+        for text in ("So far I know this.", ""):
+            call = world.call(text, identity=who, parts=(), kind=CallKind.MODEL, need=world.Need())
+            await plane.backend.journal.open(world.opening(call))
+            sealed = key.seal(json.dumps({"content": [{"type": "text", "text": text}], "role": "assistant"}).encode())
+            await plane.backend.journal.close(replace(world.closing(call), outcome=sealed))
+        refused = world.call("more", identity=who, parts=(), kind=CallKind.MODEL)
+        event = events.refused(refused, CallState.BUDGET, Code(code), "enough is enough")
+        await plane.backend.journal.refuse(refused, CallState.BUDGET, event, None, Refused(Code(code), ""))
+        return b'"I could not finish."'
+
+    plane.agents["shop"] = swallowing
+    ended = await plane.until(await plane.submit(), RunState.PARTIAL)
+    assert (ended.code, ended.message) == (code, "enough is enough")
+    result = json.loads(await plane.services.runs.result(TENANT, ended.run_id) or b"")
+    assert result == {
+        "text": "So far I know this.",
+        "effects": [],
+        "reason": "enough is enough",
+        "returned": "I could not finish.",
+    }
+
+
+async def test_an_agent_that_goes_on_after_a_refusal_succeeds(plane: House) -> None:
+    async def thrifty(_: House, spec: AttemptSpec) -> bytes:
+        who = await plane.identity(spec)
+        refused = world.call("much", identity=who, parts=(), kind=CallKind.MODEL)
+        event = events.refused(refused, CallState.BUDGET, Code.BUDGET_EXHAUSTED, "too much")
+        await plane.backend.journal.refuse(refused, CallState.BUDGET, event, None, Refused(Code.BUDGET_EXHAUSTED, ""))
+        await plane.done(spec, kind=CallKind.MODEL, request="less")
+        return b'"done"'
+
+    plane.agents["shop"] = thrifty
+    await plane.until(await plane.submit(), RunState.SUCCEEDED)
 
 
 async def test_wall_time_ends_a_run_as_partial(url: str) -> None:

@@ -125,7 +125,6 @@ class LocalToolSettings(Section):
     effect: Literal["read", "write", "execute"] = "execute"
     reversible: bool = False
     idempotent: bool = Field(default=False, description="it honours the call id as its idempotency key")
-    polling: bool = Field(default=False, description="equal calls with equal results are its use, not a loop")
     amount: str = Field(default="", description="the argument that carries money")
     amount_unit: Literal["usd", "cents"] = "usd"
     timeout_s: Seconds = 30.0
@@ -139,6 +138,7 @@ class ToolSettings(Section):
     env_pass: list[str] = Field(default=[], description="environment variables the tool host may see")
     result_bytes_max: Bytes = 10_485_760
     concurrency_max: int = Field(default=32, ge=1, le=1_000, description="tool executions at the same time")
+    polling: list[str] = Field(default=[], description="tools whose use is to be asked the same again, hosted or local")
     local: dict[str, LocalToolSettings] = Field(default={}, description="tools in agents' own processes, by name")
 
 

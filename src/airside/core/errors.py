@@ -30,6 +30,7 @@ class Code(StrEnum):
     APPROVAL_DENIED = "approval_denied"
     APPROVAL_EXPIRED = "approval_expired"
     BUDGET_EXHAUSTED = "budget_exhausted"
+    NO_PROGRESS = "no_progress"
     RATE_LIMITED = "rate_limited"
     BREAKER_OPEN = "breaker_open"
     UPSTREAM_FAILED = "upstream_failed"
@@ -112,6 +113,11 @@ MEANINGS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         Code.BUDGET_EXHAUSTED: Meaning(
             402, "A budget does not allow this call", "The message names the budget; raise its limit or do less."
+        ),
+        Code.NO_PROGRESS: Meaning(
+            403,
+            "The run goes round in circles",
+            "Change the agent, or name the tool in `tools.polling` if repeating it is its use.",
         ),
         Code.RATE_LIMITED: Meaning(429, "Too many requests", "Wait for the time in Retry-After."),
         Code.BREAKER_OPEN: Meaning(

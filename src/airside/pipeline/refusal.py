@@ -23,6 +23,7 @@ _STATES: Final = {
     Code.UNKNOWN_TOOL: CallState.DENIED,
     Code.INVALID_ARGUMENTS: CallState.DENIED,
     Code.BUDGET_EXHAUSTED: CallState.BUDGET,
+    Code.NO_PROGRESS: CallState.BUDGET,
     Code.RATE_LIMITED: CallState.RATE_LIMITED,
     Code.BREAKER_OPEN: CallState.BREAKER,
 }
@@ -48,6 +49,7 @@ _OWN_WORDS: Final = frozenset(
         Code.APPROVAL_REQUIRED,
         Code.APPROVAL_EXPIRED,
         Code.BUDGET_EXHAUSTED,
+        Code.NO_PROGRESS,
         Code.RATE_LIMITED,
         Code.BREAKER_OPEN,
         Code.KILLED,

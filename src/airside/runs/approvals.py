@@ -137,6 +137,14 @@ async def _claim(tx: Transaction, met: Row, call: Call) -> ApprovalState:
     )
 
 
+_CODES = {
+    RunState.HELD: Code.OUTCOME_UNKNOWN,
+    RunState.DIVERGED: Code.DIVERGED,
+    RunState.PARTIAL: Code.NO_PROGRESS,
+}
+"""Why the pipeline ends attempts; what ends for another reason does so elsewhere."""
+
+
 class RunSuspensions:
     """Implements `ports.Suspensions`."""
 
@@ -147,7 +155,7 @@ class RunSuspensions:
     async def suspend(self, identity: Identity, state: str, message: str) -> None:
         """Ask the worker to end the attempt; does nothing if it has ended or a stronger request stands."""
         wanted = RunState(state)
-        code = {RunState.HELD: Code.OUTCOME_UNKNOWN.value, RunState.DIVERGED: Code.DIVERGED.value}.get(wanted, "")
+        code = _CODES[wanted].value if wanted in _CODES else ""
 
         async def body(tx: Transaction) -> RunRecord | None:
             run = await transitions.lock(tx, identity.tenant_id, identity.run_id)

@@ -15,8 +15,15 @@ SELECT call_id, name, state, closed_us FROM calls
 WHERE tenant_id = :tenant_id AND run_id = :run_id AND kind = 'tool' AND effect <> 'read'
     AND state IN ('ok', 'error', 'open', 'held', 'lost') ORDER BY opened_us LIMIT 1000
 
--- name: last_answer
+-- name: last_words
+-- The last that an attempt was told by models and tools, the latest first.
+SELECT type, body FROM entries
+WHERE tenant_id = :tenant_id AND run_id = :run_id AND type IN ('call.outcome', 'call.refused')
+ORDER BY entry_id DESC LIMIT 20
+
+-- name: last_answers
+-- Answers of models, the latest first: the last ones may have called tools and said nothing.
 SELECT k.content_id, k.sealed FROM calls c
 JOIN contents k ON k.tenant_id = c.tenant_id AND k.subject = :subject AND k.content_id = c.outcome
 WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.kind = 'model' AND c.state = 'ok'
-ORDER BY c.closed_us DESC LIMIT 1
+ORDER BY c.closed_us DESC LIMIT 10

@@ -1,37 +1,70 @@
-"""What a run that a budget stopped has come to: `{text, effects, reason}`."""
+"""What a run that a budget stopped, or that got nowhere, has come to: `{text, effects, reason}`.
 
-import json
+Frameworks may swallow the refusal and return something: then the run has been stopped all the same, and what it
+returned stands under `returned`.
+"""
+
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
 from airside.core import canonical
+from airside.core.call import CallKind
 from airside.core.ports import Database, Keyring, Row, Transaction
+from airside.core.said import said
+from airside.journal import events
 from airside.journal.queries import load
+from airside.pipeline.answers import unpacked
 from airside.runs.record import RunRecord
+from airside.runs.verdicts import ENOUGH
 
 _SQL = load("airside.runs", "held.sql")
 
 
-async def compose(database: Database, keyring: Keyring, run: RunRecord, reason: str) -> bytes:
+class Stopped(Struct, frozen=True):
+    """Why a run had to stop."""
+
+    code: str
+    message: str
+
+
+async def compose(database: Database, keyring: Keyring, run: RunRecord, reason: str, *, returned: bytes = b"") -> bytes:
     """Return the partial result: the last thing the model said, the effects so far, and why the run was stopped."""
 
-    async def body(tx: Transaction) -> tuple[Row | None, Sequence[Row]]:
-        last = await tx.one(_SQL["last_answer"], tenant_id=run.tenant_id, run_id=run.run_id, subject=run.subject)
-        return last, await tx.fetch(_SQL["effects"], tenant_id=run.tenant_id, run_id=run.run_id)
+    async def body(tx: Transaction) -> tuple[Sequence[Row], Sequence[Row]]:
+        answers = await tx.fetch(_SQL["last_answers"], tenant_id=run.tenant_id, run_id=run.run_id, subject=run.subject)
+        return answers, await tx.fetch(_SQL["effects"], tenant_id=run.tenant_id, run_id=run.run_id)
 
-    last, effects = await database.read(body)
+    answers, effects = await database.read(body)
     text = ""
-    if last:
+    for row in answers:
         key = await keyring.subject(run.tenant_id, run.subject)
-        text = said(key.open(bytes(last["content_id"]), bytes(last["sealed"])))
+        text = said(unpacked(key.open(bytes(row["content_id"]), bytes(row["sealed"])))[0]).text
+        if text:
+            break
     done = [{"call": row["call_id"], "tool": row["name"], "state": row["state"]} for row in effects]
-    return canonical.encode({"text": text, "effects": done, "reason": reason})
+    result: dict[str, Any] = {"text": text, "effects": done, "reason": reason}
+    if returned:
+        result["returned"] = msgspec.json.decode(returned)
+    return canonical.encode(result)
 
 
-def said(answer: bytes) -> str:
-    """Return the text of a model's answer in the Chat Completions form, or nothing if it only called tools."""
-    try:
-        message: Any = json.loads(answer)["choices"][0]["message"]
-        return str(message.get("content") or "")
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return ""
+async def stopped(database: Database, run: RunRecord) -> Stopped | None:
+    """Return what stopped an attempt that has returned as if nothing were, or None if nothing did.
+
+    It was stopped if the last that it was told by a model, or by anything, is that it may not go on.
+    """
+
+    async def body(tx: Transaction) -> Sequence[Row]:
+        return await tx.fetch(_SQL["last_words"], tenant_id=run.tenant_id, run_id=run.run_id)
+
+    rows = await database.read(body)
+    told = [(row["type"], msgspec.json.decode(bytes(row["body"]))) for row in rows]
+    told = [(type_, entry) for type_, entry in told if entry["attempt"] == run.attempt]
+    last = told[:1] + [(type_, entry) for type_, entry in told if entry["kind"] == CallKind.MODEL][:1]
+    for type_, entry in last:
+        if type_ == events.CALL_REFUSED and entry["code"] in ENOUGH:
+            return Stopped(entry["code"], entry["message"])
+    return None

@@ -18,6 +18,9 @@ PARKED_US = 15 * SECOND_US
 NOT_THE_AGENTS_FAULT = frozenset({Code.JOURNAL_UNAVAILABLE, Code.UNAUTHENTICATED, Code.ATTEMPT_SUPERSEDED})
 """Refusals that mean that airside was away, or frozen past its leases: the attempt counts as crashed."""
 
+ENOUGH = frozenset({Code.BUDGET_EXHAUSTED, Code.NO_PROGRESS})
+"""Refusals that end a run with what it has come to."""
+
 
 class Facts(Struct, frozen=True):
     """What the database says at the moment of the verdict.
@@ -80,7 +83,7 @@ def _ended(run: RunRecord, end: AttemptEnd, facts: Facts, attempts_max: int) -> 
         )
     if end.kind is EndKind.RETURNED:
         return Verdict(RunState.SUCCEEDED)
-    if end.code == Code.BUDGET_EXHAUSTED:
+    if end.code in ENOUGH:
         return Verdict(RunState.PARTIAL, end.code, end.message)
     return Verdict(RunState.FAILED, end.code or Code.AGENT_FAILED.value, end.message)
 

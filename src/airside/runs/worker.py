@@ -27,6 +27,7 @@ from airside.runs.orphans import Orphans
 from airside.runs.record import RunRecord, of_row
 from airside.runs.signals import Signals
 from airside.runs.store import Runs
+from airside.runs.verdicts import ENOUGH
 
 _SQL = load("airside.runs", "attempts.sql")
 _log = structlog.get_logger(__name__)
@@ -195,6 +196,8 @@ class Worker:
         run = live.started.run
         while True:
             try:
+                if end.kind is EndKind.RETURNED and (stopped := await partial.stopped(self._parts.database, run)):
+                    end = AttemptEnd(EndKind.RAISED, end.result, stopped.message, stopped.code)
                 result = await self._result(live, end)
                 ended = await self._parts.attempts.end(run, end, result)
                 if isinstance(ended, Unsettled):
@@ -219,8 +222,8 @@ class Worker:
         run, parts = live.started.run, self._parts
         if end.kind is EndKind.RETURNED:
             body = end.result
-        elif end.code == Code.BUDGET_EXHAUSTED:
-            body = await partial.compose(parts.database, parts.keyring, run, end.message)
+        elif end.code in ENOUGH:
+            body = await partial.compose(parts.database, parts.keyring, run, end.message, returned=end.result)
         elif end.kind is EndKind.STOPPED and not self._closing.is_set():
             now = await parts.runs.get(run.tenant_id, run.run_id)
             if now.suspend not in {RunState.PARTIAL, RunState.ESCALATED}:
