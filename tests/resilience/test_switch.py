@@ -35,7 +35,7 @@ def probing(switch: Switch, now_us: int) -> Switch:
 
 
 def test_the_cool_down_grows_with_each_failed_trial_up_to_its_limit() -> None:
-    assert [cool_down_us(n, SETTINGS) // SECOND_US for n in (1, 2, 3, 4, 5, 10_000)] == [1, 2, 4, 8, 8, 8]
+    assert [cool_down_us(n, SETTINGS) // SECOND_US for n in (1, 2, 3, 4, 5, 10_000)] == [1, 2, 4, 5, 5, 5]
 
 
 def test_a_retry_after_lengthens_it_within_bounds() -> None:
@@ -61,7 +61,7 @@ def test_a_breaker_that_flaps_cools_down_longer_each_time() -> None:
             assert tripped
         switch, now_us = tripped, now_us + SECOND_US
         assert switch.state == CLOSED
-    assert waits == [1, 2, 4, 8]
+    assert waits == [1, 2, 4, 5]
     later = opened(switch, "broken", now_us + 60 * SECOND_US, SETTINGS)
     assert later is not None
     assert later.trips == 1, "a breaker that stayed closed for long begins anew"

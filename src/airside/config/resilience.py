@@ -25,7 +25,7 @@ class BreakerSettings(Section):
     tool_errors_count: bool = Field(default=True, description="errors that a tool raises count, as a share only")
     cool_down_s: Seconds = Field(default=1.0, description="until the first trial")
     cool_down_factor: float = Field(default=2.0, ge=1, le=10, description="by which it grows with every failed trial")
-    cool_down_s_max: Seconds = 8.0
+    cool_down_s_max: Seconds = 5.0
     probes: int = Field(default=2, ge=1, le=100, description="trials in a row that must succeed")
     probe_lease_s: Seconds = Field(default=15.0, description="a trial without an end by then is given to another")
 
