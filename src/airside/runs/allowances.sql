@@ -79,8 +79,3 @@ WHERE b.tenant_id = :tenant_id AND b.node NOT LIKE 'run:%'
 INSERT INTO budget_levels (tenant_id, node, dimension, level, limit_amount, spent, at_us)
 VALUES (:tenant_id, :node, :dimension, :level, :limit_amount, :spent, :at_us)
 ON CONFLICT (tenant_id, node, dimension, level, limit_amount) DO NOTHING
-
--- name: levels
--- Levels that nodes have reached, by node.
-SELECT node, dimension, level, limit_amount, spent, at_us FROM budget_levels
-WHERE tenant_id = :tenant_id AND node = :node ORDER BY at_us LIMIT 100

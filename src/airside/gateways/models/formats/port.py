@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from airside.core.call import Usage
 from airside.core.errors import AirsideError
+from airside.gateways.models.media import input_tokens_bound
 from airside.gateways.models.message import Answer, Edit, Prompt
 
 ANSWER_BYTES_MAX = 33_554_432
@@ -61,8 +62,8 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
 
     @property
     def input_tokens_bound(self) -> int:
-        """No request has more input tokens than half its UTF-8 bytes, short of images; any excess is charged."""
-        return (len(self.body) + 1) // 2
+        """The most input tokens that the request can have; any excess is journaled and charged."""
+        return input_tokens_bound(self.body, self.value, self.format.name, self.model)
 
     @property
     def prompt(self) -> Prompt:
