@@ -196,15 +196,15 @@ async def test_the_tool_runner_goes_on_without_a_thread() -> None:
     asked: list[dict[str, Any]] = []
 
     @anthropic.beta_async_tool  # type: ignore[untyped-decorator]  # the SDK may be absent
-    async def get_order(id: int) -> str:
+    async def get_order(number: int) -> str:
         """Return an order."""
-        return json.dumps({"id": id, "state": "under way"})
+        return json.dumps({"number": number, "state": "under way"})
 
     async with sdk() as (p, client):
 
         def reply(body: dict[str, Any]) -> dict[str, Any]:
             asked.append(body)
-            return text("It is under way.") if len(asked) > 1 else tool_calls(("get_order", {"id": 4711}))
+            return text("It is under way.") if len(asked) > 1 else tool_calls(("get_order", {"number": 4711}))
 
         p.fake.reply = reply
         runner = client.beta.messages.tool_runner(**ASKED, tools=[get_order])

@@ -140,7 +140,10 @@ class MessagesWriter:
         self._delivered = delivered
 
     def say(self, said: Said) -> bytes:
-        """Return the events for a piece of text or thinking; a piece of another kind than the last opens a block."""
+        """Return the events for a piece of text or thinking; a piece of another kind than the last opens a block.
+
+        A block of thinking stays open to the end: its signature comes with the whole answer.
+        """
         if not said.text or said.kind not in _FIELDS:
             return b""
         blocks = self._delivered.blocks
@@ -148,7 +151,7 @@ class MessagesWriter:
         if self._delivered.head is None:
             events.append({"type": "message_start", "message": {**self._head, "content": []}})
         if not blocks or blocks[-1].kind != said.kind:
-            if blocks:
+            if blocks and blocks[-1].kind == "text":
                 events.append({"type": "content_block_stop", "index": len(blocks) - 1})
             empty = {"type": said.kind, **dict.fromkeys(_FIELDS[said.kind], "")}
             events.append({"type": "content_block_start", "index": len(blocks), "content_block": empty})
