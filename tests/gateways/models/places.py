@@ -66,7 +66,7 @@ async def place(
             raise AirsideError(Code.UNAUTHENTICATED)
 
     async with serving_all(fake) as places:
-        made = providers({"fake": settings_of(kind, places, folder, **changed)})
+        made = providers({"fake": settings_of(kind, places, folder, **changed)}, mark_prefixes=True)
         model = MODELS.get(kind, "fake-large")
         named = {name: ModelSettings(provider="fake", price=PRICE) for name in {model, *MODELS.values()}}
         named["m"] = ModelSettings(provider="fake", model=model, price=PRICE)
