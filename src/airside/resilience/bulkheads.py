@@ -38,16 +38,6 @@ class LocalBulkheads:
         self._lines: dict[str, dict[Line, deque[asyncio.Future[None]]]] = {}
         self._waiting: dict[tuple[str, str], int] = {}
 
-    @property
-    def under_way(self) -> int:
-        """How many places are taken."""
-        return sum(self._tenants.values())
-
-    @property
-    def waiting(self) -> int:
-        """How many calls wait for one."""
-        return sum(self._waiting.values())
-
     async def enter(self, tenant_id: str, agent: str, upstream: str, wait_s: float) -> Callable[[], None]:
         """Take a place and return what gives it back; see `Bulkheads.enter`."""
         line = Line(tenant_id, agent, upstream)
