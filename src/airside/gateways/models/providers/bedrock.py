@@ -86,7 +86,7 @@ def _event(message: Message) -> bytes:
         raise BrokenAnswer(f"the provider ended the stream with {kind[:64]}")
     try:
         event = base64.b64decode(msgspec.json.decode(payload)["bytes"], validate=True)
-    except (msgspec.MsgspecError, LookupError, TypeError, ValueError):
+    except (msgspec.MsgspecError, LookupError, TypeError, ValueError, RecursionError):
         raise BrokenAnswer("an event of the stream holds no readable bytes") from None
     return b"data: " + event.replace(b"\n", b" ") + b"\n\n"
 
@@ -94,7 +94,7 @@ def _event(message: Message) -> bytes:
 def _told(payload: bytes) -> str:
     try:
         value = msgspec.json.decode(payload)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
     return str(value.get("message") or "") if isinstance(value, dict) else ""
 

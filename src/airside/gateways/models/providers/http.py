@@ -115,6 +115,8 @@ class HttpProvider:
             return self._rejected(ask, error.message or error.kind)
         except (Interrupted, BrokenAnswer) as error:
             self._broken(error, ask)
+        except UnicodeDecodeError:
+            self._broken(BrokenAnswer("the answer is not UTF-8"), ask)
         finally:
             answer.close()
         outcome = self._ok(call, ask, body, used)

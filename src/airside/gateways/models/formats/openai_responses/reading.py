@@ -86,7 +86,7 @@ def response(body: bytes) -> dict[str, Any]:
     """Return a whole response as values; raises BrokenAnswer if it is none, RejectedAnswer if it failed."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BrokenAnswer("the answer is not a response") from None
     if not isinstance(value, dict):
         raise BrokenAnswer("the answer is not a response")

@@ -63,7 +63,7 @@ class Assembler:
             return None
         try:
             event = _decode(data)
-        except (msgspec.MsgspecError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise BrokenAnswer("an event of the stream is not a JSON object") from None
         kind, number = event.get("type"), event.get("sequence_number")
         if not isinstance(kind, str):
