@@ -53,8 +53,9 @@ async def fsck(
     tell("entries")
     found += await _entries(database)
     tell("contents")
-    found += await _contents(database, keyring)
-    return found
+    found += await _sealed(database, keyring, "contents_page", {"tenant_id": "", "subject": "", "content_id": b""})
+    found += await _sealed(database, keyring, "answers_page", {"tenant_id": "", "call_id": "", "content_id": b""})
+    return list(dict.fromkeys(found))  # a key that cannot be had is met in both
 
 
 async def _accounts(tx: Transaction, settle_grace_us: int) -> list[Finding]:
@@ -85,6 +86,8 @@ async def _accounts(tx: Transaction, settle_grace_us: int) -> list[Finding]:
         found.append(Finding("attempts", _name(row), message))
     for row in await tx.fetch(_SQL["contents_missing"], findings_max=FINDINGS_MAX):
         found.append(Finding("contents", _name(row, "what"), "the content that it names is not there"))
+    for row in await tx.fetch(_SQL["answers_missing"], findings_max=FINDINGS_MAX):
+        found.append(Finding("contents", _name(row, "call_id"), "the answer that it names is not there"))
     return found
 
 
@@ -138,9 +141,11 @@ async def _entry(tx: Transaction, row: Row) -> list[Finding]:
     if row["erased"]:
         return []
     found = []
+    answered = row["type"] == events.CALL_OUTCOME
+    kept_by = {"call_id": row["call_id"]} if answered else {"subject": row["subject"] or ""}
     for content_id in named:
-        key = {"tenant_id": row["tenant_id"], "subject": row["subject"] or "", "content_id": content_id}
-        if not await tx.one(_SQL["content"], **key):
+        key = {"tenant_id": row["tenant_id"], "content_id": content_id} | kept_by
+        if not await tx.one(_SQL["answer" if answered else "content"], **key):
             found.append(Finding("contents", name, f"content {content_id.hex()[:16]}… that it names is not there"))
     return found
 
@@ -152,13 +157,13 @@ def _named(type_: str, body: dict[str, Any]) -> Iterator[bytes]:
         yield bytes.fromhex(body["answer"])
 
 
-async def _contents(database: Database, keyring: Keyring) -> list[Finding]:
+async def _sealed(database: Database, keyring: Keyring, pages: str, last: dict[str, Any]) -> list[Finding]:
+    """Open everything of a table, which is read in pages of the order in which `last` is its least key."""
     found: list[Finding] = []
-    last = {"tenant_id": "", "subject": "", "content_id": b""}
     while len(found) < FINDINGS_MAX:
 
         async def page(tx: Transaction, last: dict[str, Any] = last) -> Sequence[Row]:
-            return await tx.fetch(_SQL["contents_page"], **last, page=PAGE)
+            return await tx.fetch(_SQL[pages], **last, page=PAGE)
 
         rows = await database.read(page)
         if not rows:

@@ -110,7 +110,9 @@ ORDER BY tenant_id, run_id, call_id LIMIT :findings_max
 -- name: versions
 -- Runs whose transitions are not all in the journal.
 SELECT r.tenant_id, r.run_id, r.version, count(e.entry_id) AS entries
-FROM runs r LEFT JOIN entries e ON e.tenant_id = r.tenant_id AND e.run_id = r.run_id AND e.type = 'run.state'
+FROM runs r 
+LEFT JOIN entries e ON e.tenant_id = r.tenant_id AND e.run_id = r.run_id
+    AND e.type NOT IN ('call.intent', 'call.outcome') AND e.type = 'run.state'
 GROUP BY r.tenant_id, r.run_id, r.version
 HAVING count(e.entry_id) <> r.version
 ORDER BY r.tenant_id, r.run_id LIMIT :findings_max
@@ -130,7 +132,6 @@ ORDER BY r.tenant_id, r.run_id LIMIT :findings_max
 WITH named AS (
     SELECT tenant_id, run_id, 'input' AS what, input AS content_id FROM runs
     UNION ALL SELECT tenant_id, run_id, 'result', result FROM runs
-    UNION ALL SELECT tenant_id, run_id, call_id, outcome FROM calls
     UNION ALL SELECT tenant_id, run_id, approval_id, arguments FROM approvals
     UNION ALL SELECT tenant_id, run_id, approval_id, edited_arguments FROM approvals)
 SELECT n.tenant_id, n.run_id, n.what FROM named n
@@ -141,6 +142,17 @@ WHERE length(n.content_id) > 0
   AND NOT EXISTS (SELECT 1 FROM contents c
                   WHERE c.tenant_id = n.tenant_id AND c.subject = r.subject AND c.content_id = n.content_id)
 ORDER BY n.tenant_id, n.run_id, n.what LIMIT :findings_max
+
+-- name: answers_missing
+-- Answers that a call's row names and that are not there, unless the subject was erased.
+SELECT c.tenant_id, c.run_id, c.call_id FROM calls c
+JOIN runs r ON r.tenant_id = c.tenant_id AND r.run_id = c.run_id
+WHERE length(c.outcome) > 0
+  AND NOT EXISTS (SELECT 1 FROM subject_keys k
+                  WHERE k.tenant_id = r.tenant_id AND k.subject = r.subject AND length(k.wrapped) = 0)
+  AND NOT EXISTS (SELECT 1 FROM answers a
+                  WHERE a.tenant_id = c.tenant_id AND a.call_id = c.call_id AND a.content_id = c.outcome)
+ORDER BY c.tenant_id, c.run_id, c.call_id LIMIT :findings_max
 
 -- name: entries_page
 -- Entries after one, with the subject of their run and whether that subject was erased.
@@ -153,6 +165,19 @@ WHERE e.entry_id > :after ORDER BY e.entry_id LIMIT :page
 -- name: content
 -- Whether a content is there.
 SELECT 1 AS found FROM contents WHERE tenant_id = :tenant_id AND subject = :subject AND content_id = :content_id
+
+-- name: answer
+-- Whether an answer of a call is there.
+SELECT 1 AS found FROM answers WHERE tenant_id = :tenant_id AND call_id = :call_id AND content_id = :content_id
+
+-- name: answers_page
+-- Answers after one, with the state of their subject's key. An answer belongs to the subject of its call's run.
+SELECT a.tenant_id, a.call_id, r.subject, a.content_id, a.sealed, length(k.wrapped) AS key_bytes
+FROM answers a JOIN calls c ON c.tenant_id = a.tenant_id AND c.call_id = a.call_id
+JOIN runs r ON r.tenant_id = a.tenant_id AND r.run_id = c.run_id
+LEFT JOIN subject_keys k ON k.tenant_id = a.tenant_id AND k.subject = r.subject
+WHERE (a.tenant_id, a.call_id, a.content_id) > (:tenant_id, :call_id, :content_id)
+ORDER BY a.tenant_id, a.call_id, a.content_id LIMIT :page
 
 -- name: contents_page
 -- Contents after one, with the state of their subject's key.

@@ -78,8 +78,6 @@ class Held:
             chosen = [row for row in rows if not call_id or row["call_id"] == call_id]
             if call_id and not chosen:
                 raise AirsideError(Code.NOT_FOUND, f"no call {call_id[:100]} of this run is held")
-            if chosen and finding is Finding.HAPPENED:
-                await tx.store(sealed)
             for row in chosen:
                 await _resolve(tx, row, finding, sealed, by)
             if len(chosen) < len(rows):
@@ -120,6 +118,9 @@ async def _resolve(tx: Transaction, row: Row, finding: Finding, sealed: Sealed, 
     happened = finding is Finding.HAPPENED
     state = CallState.OK if happened else CallState.TRANSIENT
     message = f"{by} found: {finding.value}"
+    if happened:
+        key = {"tenant_id": row["tenant_id"], "call_id": row["call_id"]}
+        await tx.execute(_SQL["add_answer"], **key, content_id=sealed.content_id, sealed=sealed.blob)
     await tx.execute(
         _SQL["resolve"],
         tenant_id=row["tenant_id"],

@@ -10,6 +10,11 @@ WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.state = 'held' ORDER
 UPDATE calls SET state = :state, outcome = :outcome, code = :code, message = :message, closed_us = :now_us
 WHERE tenant_id = :tenant_id AND run_id = :run_id AND call_id = :call_id AND state = 'held'
 
+-- name: add_answer
+-- What a held call would have answered, as a person has found out.
+INSERT INTO answers (tenant_id, call_id, content_id, sealed) VALUES (:tenant_id, :call_id, :content_id, :sealed)
+ON CONFLICT DO NOTHING
+
 -- name: effects
 SELECT call_id, name, state, closed_us FROM calls
 WHERE tenant_id = :tenant_id AND run_id = :run_id AND kind = 'tool' AND effect <> 'read'
@@ -17,13 +22,20 @@ WHERE tenant_id = :tenant_id AND run_id = :run_id AND kind = 'tool' AND effect <
 
 -- name: last_words
 -- The last that an attempt was told by models and tools, the latest first.
-SELECT type, body FROM entries
-WHERE tenant_id = :tenant_id AND run_id = :run_id AND type IN ('call.outcome', 'call.refused')
-ORDER BY entry_id DESC LIMIT 20
+SELECT told.type, told.body FROM (
+    SELECT e.entry_id, e.type, e.body FROM calls c CROSS JOIN entries e
+    WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
+        AND e.tenant_id = c.tenant_id AND e.call_id = c.call_id AND e.type = 'call.outcome'
+    UNION ALL
+    SELECT entry_id, type, body FROM entries
+    WHERE tenant_id = :tenant_id AND run_id = :run_id AND type NOT IN ('call.intent', 'call.outcome')
+        AND type = 'call.refused'
+) AS told
+ORDER BY told.entry_id DESC LIMIT 20
 
 -- name: last_answers
 -- Answers of models, the latest first: the last ones may have called tools and said nothing.
 SELECT k.content_id, k.sealed FROM calls c
-JOIN contents k ON k.tenant_id = c.tenant_id AND k.subject = :subject AND k.content_id = c.outcome
+JOIN answers k ON k.tenant_id = c.tenant_id AND k.call_id = c.call_id AND k.content_id = c.outcome
 WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.kind = 'model' AND c.state = 'ok'
 ORDER BY c.closed_us DESC LIMIT 10

@@ -34,7 +34,7 @@ async def compose(database: Database, keyring: Keyring, run: RunRecord, reason: 
     """Return the partial result: the last thing the model said, the effects so far, and why the run was stopped."""
 
     async def body(tx: Transaction) -> tuple[Sequence[Row], Sequence[Row]]:
-        answers = await tx.fetch(_SQL["last_answers"], tenant_id=run.tenant_id, run_id=run.run_id, subject=run.subject)
+        answers = await tx.fetch(_SQL["last_answers"], tenant_id=run.tenant_id, run_id=run.run_id)
         return answers, await tx.fetch(_SQL["effects"], tenant_id=run.tenant_id, run_id=run.run_id)
 
     answers, effects = await database.read(body)

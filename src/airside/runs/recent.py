@@ -23,9 +23,7 @@ class RecentCalls:
         """Return the run's latest calls that have an outcome, the oldest first."""
 
         async def body(tx: Transaction) -> Sequence[Row]:
-            return await tx.fetch(
-                _SQL["made"], tenant_id=who.tenant_id, run_id=who.run_id, subject=who.subject, n=limit
-            )
+            return await tx.fetch(_SQL["made"], tenant_id=who.tenant_id, run_id=who.run_id, n=limit)
 
         rows = await self._database.read(body)
         key = await self._keyring.subject(who.tenant_id, who.subject)

@@ -45,7 +45,8 @@ ORDER BY created_us DESC, run_id DESC LIMIT :n
 
 -- name: events
 SELECT entry_id, at_us, body FROM entries
-WHERE tenant_id = :tenant_id AND run_id = :run_id AND type = 'run.state' AND entry_id > :after ORDER BY entry_id LIMIT :n
+WHERE tenant_id = :tenant_id AND run_id = :run_id AND type NOT IN ('call.intent', 'call.outcome')
+    AND type = 'run.state' AND entry_id > :after ORDER BY entry_id LIMIT :n
 
 -- name: content
 SELECT sealed FROM contents WHERE tenant_id = :tenant_id AND subject = :subject AND content_id = :content_id

@@ -142,7 +142,6 @@ class Histories:
                 _SQL["recent"],
                 tenant_id=identity.tenant_id,
                 run_id=identity.run_id,
-                subject=identity.subject,
                 calls_max=CALLS_SEARCHED_MAX,
             )
         )

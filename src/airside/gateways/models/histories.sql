@@ -3,7 +3,7 @@
 SELECT c.call_id, c.run_id, c.state, c.outcome, r.agent, r.subject, k.sealed
 FROM calls c
 JOIN runs r ON r.tenant_id = c.tenant_id AND r.run_id = c.run_id
-JOIN contents k ON k.tenant_id = c.tenant_id AND k.subject = r.subject AND k.content_id = c.outcome
+JOIN answers k ON k.tenant_id = c.tenant_id AND k.call_id = c.call_id AND k.content_id = c.outcome
 LEFT JOIN deleted_responses d ON d.tenant_id = c.tenant_id AND d.run_id = c.run_id AND d.call_id = c.call_id
 WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.call_id = :call_id
     AND c.kind = 'model' AND c.state = 'ok' AND d.call_id IS NULL
@@ -12,7 +12,7 @@ WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.call_id = :call_id
 -- The latest answers of a run, newest first.
 SELECT c.call_id, c.outcome, k.sealed
 FROM calls c
-JOIN contents k ON k.tenant_id = c.tenant_id AND k.subject = :subject AND k.content_id = c.outcome
+JOIN answers k ON k.tenant_id = c.tenant_id AND k.call_id = c.call_id AND k.content_id = c.outcome
 WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.kind = 'model' AND c.state = 'ok'
 ORDER BY c.opened_us DESC, c.call_id DESC LIMIT :calls_max
 

@@ -106,7 +106,8 @@ CREATE TABLE executors (
 );
 
 -- One row per logical call: the index over the journal by which calls are replayed, joined and fenced. While the call
--- is open the row carries its reservation. `consumed` is the last attempt that was given this call.
+-- is open the row carries its reservation. `consumed` is the last attempt that was given this call. Ids of calls grow
+-- with time, so what is keyed by them is written where the last ones were; the calls of a run are found by their request.
 CREATE TABLE calls (
     tenant_id     TEXT NOT NULL,
     run_id        TEXT NOT NULL,
@@ -137,7 +138,7 @@ CREATE TABLE calls (
     edited        BIGINT NOT NULL,
     opened_us     BIGINT NOT NULL,
     closed_us     BIGINT,
-    PRIMARY KEY (tenant_id, run_id, call_id)
+    PRIMARY KEY (tenant_id, call_id)
 );
 CREATE UNIQUE INDEX calls_by_request ON calls (tenant_id, run_id, request_hash, occurrence);
 CREATE INDEX calls_open ON calls (executor_id) WHERE state = 'open';
@@ -222,7 +223,17 @@ CREATE TABLE webhooks (
 );
 CREATE INDEX webhooks_due ON webhooks (state, due_us);
 
--- Each message and each answer once per subject, compressed and encrypted; content_id is a keyed hash of the plaintext.
+-- The answers of calls, compressed and encrypted under the key of the run's subject; content_id is a keyed hash of the
+-- plaintext. `calls.outcome` names the one that counts; others are those of earlier tries.
+CREATE TABLE answers (
+    tenant_id     TEXT NOT NULL,
+    call_id       TEXT NOT NULL,
+    content_id    BYTEA NOT NULL,
+    sealed        BYTEA NOT NULL,
+    PRIMARY KEY (tenant_id, call_id, content_id)
+);
+
+-- Everything else that is sealed, each message once per subject however many calls hold it, named as answers are.
 CREATE TABLE contents (
     tenant_id     TEXT NOT NULL,
     subject       TEXT NOT NULL,

@@ -36,6 +36,7 @@ _NODE = (
     *("node_tenants", "nodes", "node_spent_nanousds", "node_spent_tokens", "node_spent_calls", "node_turns"),
     *("node_nanousds", "node_tokens", "node_calls"),
 )
+_ANSWER = ("answer_tenants", "answer_calls", "answer_ids", "answer_blobs")
 _STAND = ("tenant_ids", "run_ids", "call_ids", "attempts", "approval_ids", "fenced")
 _NOTHING = Granted(ZERO, 0, 0)
 _LATER = -1  # the occurrence of a new call, until the database has numbered it
@@ -68,6 +69,7 @@ class _Batch:
         self._ends: list[tuple[object, ...]] = []
         self._entries: list[Entry] = []
         self._contents: dict[tuple[str, str, bytes], Sealed] = {}
+        self._answers: list[tuple[object, ...]] = []
         self._ranks: dict[tuple[str, str, bytes], int] = {}
         self._dirty: set[tuple[str, str]] = set()
         self._reopened: list[dict[str, object]] = []
@@ -175,8 +177,7 @@ class _Batch:
             )
         )
         self._entries.append(closing.event)
-        if closing.outcome:
-            self._store(closing.outcome)
+        self._answer(call, closing.outcome)
         return Closed(self._now_us, budget.fills(path))
 
     async def _refuse(self, operation: Refuse, standing: Standing) -> None:
@@ -189,8 +190,7 @@ class _Batch:
         if operation.state in REPLAYABLE and standing["state"] is None:
             self._add(operation.call, operation.state, refusal=operation)
         self._entries.append(operation.event)
-        if operation.outcome:
-            self._store(operation.outcome)
+        self._answer(operation.call, operation.outcome)
 
     def _add(
         self,
@@ -242,6 +242,10 @@ class _Batch:
     def _store(self, content: Sealed) -> None:
         self._contents[content.tenant_id, content.subject, content.content_id] = content
 
+    def _answer(self, call: Call, sealed: Sealed | None) -> None:
+        if sealed:
+            self._answers.append((sealed.tenant_id, call.call_id, sealed.content_id, sealed.blob))
+
     async def _write(self, operations: Sequence[Operation], results: list[Any]) -> None:
         for name, rows in (("reopen", self._reopened), ("consume_approval", self._consumed)):
             for parameters in rows:
@@ -275,6 +279,7 @@ class _Batch:
             **dict(zip(_NODE, columns([self._node(*key) for key in self._dirty], len(_NODE)), strict=True)),
             **entry_columns(self._entries),
             **sealed,
+            **dict(zip(_ANSWER, columns(self._answers, len(_ANSWER)), strict=True)),
         }
 
     def _node(self, tenant_id: str, node: str) -> tuple[object, ...]:

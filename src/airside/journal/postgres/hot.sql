@@ -86,6 +86,12 @@ WITH added AS (
     FROM unnest((:content_tenants)::text[], (:content_subjects)::text[], (:content_ids)::bytea[],
                 (:content_blobs)::bytea[]) AS s (tenant_id, subject, content_id, sealed)
     ON CONFLICT DO NOTHING
+), answered AS (
+    INSERT INTO answers (tenant_id, call_id, content_id, sealed)
+    SELECT s.tenant_id, s.call_id, s.content_id, s.sealed
+    FROM unnest((:answer_tenants)::text[], (:answer_calls)::text[], (:answer_ids)::bytea[], (:answer_blobs)::bytea[])
+        AS s (tenant_id, call_id, content_id, sealed)
+    ON CONFLICT DO NOTHING
 ), settled AS (
     UPDATE budgets b SET spent_nanousd = n.spent_nanousd, spent_tokens = n.spent_tokens, spent_calls = n.spent_calls,
         turn_tool_calls = n.turn_tool_calls, reserved_nanousd = n.reserved_nanousd,
@@ -154,7 +160,7 @@ SELECT c.call_id, c.name, c.state, c.effect, c.idempotent, c.occurrence, c.attem
        c.approval_id, c.code, c.message, c.upstream, c.edited, coalesce(c.closed_us, 0) AS closed_us,
        coalesce(c.outcome, ''::bytea) AS outcome, coalesce(k.sealed, ''::bytea) AS sealed
 FROM calls c
-LEFT JOIN contents k ON k.tenant_id = c.tenant_id AND k.subject = :subject AND k.content_id = c.outcome
+LEFT JOIN answers k ON k.tenant_id = c.tenant_id AND k.call_id = c.call_id AND k.content_id = c.outcome
 WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.call_id = :call_id
 
 -- name: abandon

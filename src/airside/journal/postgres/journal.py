@@ -44,7 +44,7 @@ class PostgresJournal:
                 return None
             call_id: str = rows[0]["call_id"]
             await tx.execute(_SQL["claim"], **_of_run(identity), call_id=call_id, attempt=identity.attempt)
-            found = await tx.one(_SQL["recorded"], **_of_run(identity), call_id=call_id, subject=identity.subject)
+            found = await tx.one(_SQL["recorded"], **_of_run(identity), call_id=call_id)
             taken = call_id
             return _recorded(found)
 
@@ -93,8 +93,7 @@ class PostgresJournal:
 
     async def look(self, identity: Identity, call_id: str) -> Recorded | None:
         """See core.ports.Journal.look."""
-        parameters = _of_run(identity) | {"call_id": call_id, "subject": identity.subject}
-        sql, values = bound(_SQL["recorded"], parameters)
+        sql, values = bound(_SQL["recorded"], _of_run(identity) | {"call_id": call_id})
 
         async def once(connection: Any) -> Any:
             return await connection.fetchrow(sql, *values)

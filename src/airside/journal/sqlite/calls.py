@@ -5,6 +5,7 @@ Each function reads and decides first and writes last, so that one that raises h
 
 import sqlite3
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,7 +23,11 @@ from airside.journal.sqlite.standings import Held
 from airside.journal.sqlite.transaction import prepared
 from airside.journal.sqlite.writer import Batch
 
-_SQL = {name: prepared(query.text("sqlite")) for name, query in queries.load(__package__, "calls.sql").items()}
+_SQL = {
+    name: (sql, itemgetter(*names))
+    for name, query in queries.load(__package__, "calls.sql").items()
+    for sql, names in [prepared(query.text("sqlite"))]
+}
 AMOUNT_MAX = 10**15  # nano-dollars (a million dollars) or tokens of one call; totals stay far below 2**63
 _RECORDED = Recorded.__struct_fields__
 
@@ -45,8 +50,8 @@ class Standing(NamedTuple):
 
 def run(connection: sqlite3.Connection, name: str, parameters: dict[str, Any]) -> sqlite3.Cursor:
     """Run a statement of calls.sql; it takes the parameters that it names."""
-    sql, names = _SQL[name]
-    return connection.execute(sql, [parameters[key] for key in names])
+    sql, in_order = _SQL[name]
+    return connection.execute(sql, in_order(parameters))
 
 
 def open_call(batch: Batch, opening: Opening) -> Admission:
@@ -147,9 +152,12 @@ def _write_open(
         "settled_nanousd": lost.nanousd if lost else 0,
         "settled_tokens": lost.tokens if lost else 0,
     }
-    run(batch.connection, "reopen_call" if known else "add_call", values)
-    held = Held(call.kind.value, granted.nanousd, granted.tokens, granted.output_tokens, who.budget_path)
-    batch.standings.opened(who.tenant_id, who.run_id, call.call_id, held)
+    cursor = run(batch.connection, "reopen_call" if known else "add_call", values)
+    if cursor.lastrowid and not known:
+        held = Held(
+            cursor.lastrowid, call.kind.value, granted.nanousd, granted.tokens, granted.output_tokens, who.budget_path
+        )
+        batch.standings.opened(who.tenant_id, who.run_id, call.call_id, held)
     batch.balances.changed(who.tenant_id, who.budget_path)
     batch.append(opening.intent)
     for content in opening.contents:
@@ -159,13 +167,13 @@ def _write_open(
 def close_call(batch: Batch, closing: Closing) -> Closed:
     """Settle and write the outcome of an open call. See core.ports.Journal.close."""
     call, who = closing.call, closing.call.who
-    key = {"tenant_id": who.tenant_id, "run_id": who.run_id, "call_id": call.call_id}
     held = batch.standings.take(who.tenant_id, who.run_id, call.call_id)
     if held is None:
+        key = {"tenant_id": who.tenant_id, "run_id": who.run_id, "call_id": call.call_id}
         row = run(batch.connection, "reservation", key).fetchone()
-        if row is None or row[0] != "open":
-            return Closed((row and row[6]) or batch.now_us)
-        held = Held(row[1], row[2], row[3], row[4], _nodes(row[5]))
+        if row is None or row[1] != "open":
+            return Closed((row and row[7]) or batch.now_us)
+        held = Held(row[0], row[2], row[3], row[4], row[5], _nodes(row[6]))
     reserved = Granted(NanoUsd(held.nanousd), held.tokens, held.output_tokens)
     cost = _bounded(held.nanousd if closing.cost is None else closing.cost)
     used = _bounded(held.tokens if closing.tokens is None else closing.tokens)
@@ -180,15 +188,16 @@ def close_call(batch: Batch, closing: Closing) -> Closed:
         "attempt": who.attempt,
         "delivered": int(closing.delivered),
         "now_us": batch.now_us,
+        "row": held.row,
     }
     balances = batch.balances.path(who.tenant_id, held.nodes)
-    run(batch.connection, "close_call", key | values)
+    run(batch.connection, "close_call", values)
     answered = held.kind == "model" and closing.state is CallState.OK
     budget.settle(balances, reserved, NanoUsd(cost), used, model_answered=answered)
     batch.balances.changed(who.tenant_id, held.nodes)
     batch.append(closing.event)
     if closing.outcome:
-        batch.store(closing.outcome)
+        batch.answer(call.call_id, closing.outcome)
     return Closed(batch.now_us, budget.fills(balances))
 
 
@@ -217,7 +226,7 @@ def refuse_call(
             run(batch.connection, "add_call", key | values)
     batch.append(event)
     if outcome:
-        batch.store(outcome)
+        batch.answer(call.call_id, outcome)
 
 
 def claim_call(batch: Batch, identity: Identity, request_hash: bytes) -> Recorded | None:
@@ -234,7 +243,6 @@ def recorded(connection: sqlite3.Connection, identity: Identity, call_id: str, n
         "tenant_id": identity.tenant_id,
         "run_id": identity.run_id,
         "call_id": call_id,
-        "subject": identity.subject,
         "now_us": now_us,
     }
     row = run(connection, "recorded", values).fetchone()

@@ -43,7 +43,7 @@ WHERE tenant_id = :tenant_id AND run_id = :run_id AND call_id = :call_id
 
 -- name: reservation
 -- What a call holds while it is open.
-SELECT state, kind, reserved_nanousd, reserved_tokens, output_tokens_granted, budget_path, closed_us
+SELECT rowid, state, kind, reserved_nanousd, reserved_tokens, output_tokens_granted, budget_path, closed_us
 FROM calls WHERE tenant_id = :tenant_id AND run_id = :run_id AND call_id = :call_id
 
 -- name: close_call
@@ -51,7 +51,7 @@ FROM calls WHERE tenant_id = :tenant_id AND run_id = :run_id AND call_id = :call
 UPDATE calls SET state = :state, reserved_nanousd = 0, reserved_tokens = 0, cost_nanousd = cost_nanousd + :cost,
     tokens = tokens + :tokens, upstream = :upstream, code = :code, message = :message, outcome = :outcome,
     delivered = CASE WHEN :delivered = 1 OR consumed > :attempt THEN delivered ELSE 0 END, closed_us = :now_us
-WHERE tenant_id = :tenant_id AND run_id = :run_id AND call_id = :call_id
+WHERE rowid = :row
 
 -- name: next_occurrence
 -- The occurrence number that a request would get next in a run, if the call id is not known yet.
@@ -88,7 +88,7 @@ SELECT c.call_id, c.name, c.state, c.effect, c.idempotent, c.occurrence, c.attem
        c.approval_id, c.code, c.message, c.upstream, c.edited, coalesce(c.closed_us, 0) AS closed_us,
        coalesce(c.outcome, x'') AS outcome, coalesce(k.sealed, x'') AS sealed
 FROM calls c
-LEFT JOIN contents k ON k.tenant_id = c.tenant_id AND k.subject = :subject AND k.content_id = c.outcome
+LEFT JOIN answers k ON k.tenant_id = c.tenant_id AND k.call_id = c.call_id AND k.content_id = c.outcome
 WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.call_id = :call_id
 
 -- name: abandon

@@ -10,8 +10,9 @@ CALLS_MAX = 50_000
 
 
 class Held(NamedTuple):
-    """What an open call holds."""
+    """What an open call holds, and its row."""
 
+    row: int
     kind: str
     nanousd: int
     tokens: int

@@ -15,6 +15,7 @@ T = TypeVar("T")
 ADD_ENTRY = (
     "INSERT INTO entries (tenant_id, run_id, call_id, type, version, at_us, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
 )
+ADD_ANSWER = "INSERT OR IGNORE INTO answers (tenant_id, call_id, content_id, sealed) VALUES (?1, ?2, ?3, ?4)"
 ADD_CONTENT = "INSERT OR IGNORE INTO contents (tenant_id, subject, content_id, sealed) VALUES (?1, ?2, ?3, ?4)"
 
 

@@ -21,7 +21,7 @@ from airside.journal.sqlite import failures
 from airside.journal.sqlite.balances import Balances
 from airside.journal.sqlite.commits import CommitThread
 from airside.journal.sqlite.standings import Standings
-from airside.journal.sqlite.transaction import ADD_CONTENT, ADD_ENTRY, content_row, entry_row
+from airside.journal.sqlite.transaction import ADD_ANSWER, ADD_CONTENT, ADD_ENTRY, content_row, entry_row
 
 T = TypeVar("T")
 OPERATIONS_MAX = 512  # in one batch: what the loop may be kept busy for
@@ -38,6 +38,7 @@ class Batch:
         self.now_us = time.time_ns() // 1_000
         self._entries: list[tuple[object, ...]] = []
         self._contents: list[tuple[object, ...]] = []
+        self._answers: list[tuple[object, ...]] = []
 
     def append(self, entry: Entry) -> None:
         """Add an entry; written with the others at the end, in the order of the calls."""
@@ -47,6 +48,10 @@ class Batch:
         """Add a content."""
         self._contents.append(content_row(sealed))
 
+    def answer(self, call_id: str, sealed: Sealed) -> None:
+        """Add the answer of a call."""
+        self._answers.append((sealed.tenant_id, call_id, sealed.content_id, sealed.blob))
+
     def flush(self) -> None:
         """Write what has gathered, so that statements see it."""
         if self._entries:
@@ -55,6 +60,9 @@ class Batch:
         if self._contents:
             self.connection.executemany(ADD_CONTENT, self._contents)
             self._contents.clear()
+        if self._answers:
+            self.connection.executemany(ADD_ANSWER, self._answers)
+            self._answers.clear()
         self.balances.write()
 
 
