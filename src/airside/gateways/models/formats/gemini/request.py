@@ -40,7 +40,8 @@ def parse(format_: Format, body: bytes, addressed: Addressed, *, bytes_max: int)
             "streams are server-sent events here, not a JSON array",
             advice="Call streamGenerateContent with ?alt=sse, as Google's SDKs do.",
         )
-    config = value.get("generationConfig") or {}
+    config = value.get("generationConfig")
+    config = {} if config is None else config
     if not isinstance(config, dict):
         raise _wrong("generationConfig", "an object")
     _check_contents(value.get("contents"))
