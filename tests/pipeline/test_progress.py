@@ -130,15 +130,28 @@ async def test_polling_is_no_loop(plane: InMemoryPlane, run: Identity) -> None:
     assert circuit.heard.told == []
 
 
+def grown(number: int, newest: str) -> tuple[bytes, ...]:
+    """The pieces of a request: a conversation of so many turns, its newest message, and the parameters."""
+    return (*[b"turn %d" % turn for turn in range(number)], newest.encode(), b"parameters")
+
+
 async def test_a_model_that_repeats_itself_is_stopped_although_its_context_grows(
     plane: InMemoryPlane, run: Identity
 ) -> None:
     circuit = Circuit(plane)
     for n in range(6):
         circuit.answer = chat("I will look into it.", id_=str(n))
-        await circuit.ask(run, f"go on {n}")
-    error = await refused(circuit.ask(run, "go on, please"))
+        await circuit.ask(run, "", parts=grown(n, "go on"))
+    error = await refused(circuit.ask(run, "", parts=grown(6, "go on")))
     assert error.details["pattern"] == "same_answer"
+
+
+async def test_to_say_the_same_to_different_questions_is_work(plane: InMemoryPlane, run: Identity) -> None:
+    circuit = Circuit(plane)
+    for n in range(30):
+        circuit.answer = chat("yes", id_=str(n))
+        await circuit.ask(run, "", parts=grown(n, f"is application {n} complete?"))
+    assert circuit.heard.told == []
 
 
 async def test_an_equal_request_may_be_sampled_a_few_times_and_not_for_ever(

@@ -2,7 +2,8 @@
 
 Four patterns, each told by how often it has been seen: `same_call` and `same_round` (one tool call, or two to four in
 turn, with equal arguments and equal results), `same_request` (an equal request to a model, whatever it answers) and
-`same_answer` (a model that says the same although its context grows). Tools named in `tools.polling` are left out.
+`same_answer` (a model that is told the same again in a growing conversation, and says the same again; to say "yes" to
+many different questions is work). Tools named in `tools.polling` are left out.
 
 What is remembered here only says when to look: the verdict is on the journal's record of the run, so that it survives
 restarts, counts what other processes served, and a replayed call is the call it replays. Stopping is `no_progress`:
@@ -59,10 +60,11 @@ class Recent(Protocol):
 class Seen:
     """What this process remembers of a run, in order to know when to look."""
 
-    __slots__ = ("answers", "look", "output", "requests", "told")
+    __slots__ = ("answers", "look", "newest", "output", "requests", "told")
 
     def __init__(self, *, look: bool) -> None:
         self.requests: deque[bytes] = deque(maxlen=WINDOW)
+        self.newest = b""
         self.output = -1
         self.answers = 0
         self.look = look
@@ -133,8 +135,10 @@ class Progress:
         seen.requests.append(call.request_hash)
         outcome = await forward(call)
         if call.kind is CallKind.MODEL:
-            seen.answers = seen.answers + 1 if outcome.usage.output == seen.output else 1
-            seen.output = outcome.usage.output
+            newest = call.part_ids[-2] if len(call.part_ids) > 1 else b""  # the last piece are the parameters
+            again = outcome.usage.output == seen.output and newest == seen.newest
+            seen.answers = seen.answers + 1 if again else 1
+            seen.output, seen.newest = outcome.usage.output, newest
         return outcome
 
     async def _judged(self, call: Call, seen: Seen, limits: ProgressSettings) -> Call:
@@ -142,7 +146,8 @@ class Progress:
         if seen.look:
             seen.requests.extend([made.request for made in history])
             seen.look = False
-        for pattern in find(history, call, self._polling):
+        for found in find(history, call, self._polling):
+            pattern = found if found.name != "same_answer" else replace(found, times=min(found.times, seen.answers))
             same_request = pattern.name == "same_request"
             if pattern.times >= (limits.requests_stop if same_request else limits.repeats_stop):
                 await self._stop(call, pattern)
