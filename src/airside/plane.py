@@ -20,7 +20,7 @@ from airside.composition.ground import Ground, open_ground
 from airside.config.installation import database_url, webhook_secret
 from airside.config.settings import Settings
 from airside.core.errors import AirsideError, Code
-from airside.core.ports import Database
+from airside.core.ports import Database, Keyring
 from airside.gateways.tools.hosted import HostedTools
 from airside.resilience.services import Resilience
 from airside.runs.isolation.choose import ChosenLauncher
@@ -48,6 +48,7 @@ class Plane(Struct, kw_only=True, frozen=True):
 
     settings: Settings
     database: Database
+    keyring: Keyring
     services: RunServices
     resilience: Resilience
     gateways: Mapping[str, Asgi]
@@ -69,6 +70,7 @@ class Plane(Struct, kw_only=True, frozen=True):
             yield Plane(
                 settings=settings,
                 database=ground.backend.database,
+                keyring=ground.keyring,
                 services=services,
                 resilience=ground.resilience,
                 gateways=gateways.paths if gateways else {},

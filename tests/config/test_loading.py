@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from airside.config.loading import find_file, load
+from airside.config.routing import FallbackRule, RoutedModel
 from airside.config.settings import LocalToolSettings, Settings
 from airside.core.errors import AirsideError, Code
 
@@ -67,6 +68,8 @@ def test_the_example_loads_and_holds_every_default() -> None:
         "resilience",
         "rates",
         "notices",
+        "routing",
+        "fallbacks",
     ):
         assert getattr(example, section) == getattr(default, section), section
     assert example.data_dir == ROOT / ".airside"
@@ -82,6 +85,8 @@ def test_the_example_mentions_every_setting() -> None:
     for nodes in ("business_units", "workflows", "customers"):
         tree["budgets"][nodes]["NAME"] = tree["budgets"]["tenant"]
     tree["tools"]["local"]["NAME"] = LocalToolSettings().model_dump()
+    tree["routing"]["models"]["NAME"] = RoutedModel(tier="small").model_dump()
+    tree["fallbacks"]["rules"] = FallbackRule(pattern="x", answer="y").model_dump()
     missing = []
     for name in setting_names(Settings):
         node: Any = tree

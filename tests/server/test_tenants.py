@@ -32,11 +32,12 @@ async def test_no_route_shows_or_changes_what_is_anothers(served: Served, strang
     await served.until(run_id, "waiting_approval")
     approval_id = (await served.admin.get("/api/v1/approvals")).json()["items"][0]["id"]
     key_id = (await served.admin.get("/api/v1/keys")).json()["items"][-1]["id"]
-    ids = {"run_id": run_id, "approval_id": approval_id, "key_id": key_id}
+    ids = {"run_id": run_id, "approval_id": approval_id, "key_id": key_id, "call_id": "call_x"}
     bodies: dict[str, Any] = {
         "decision": {"decision": "approve"},
         "resolve": {"finding": "give_up"},
         "move": {"release": "rel_x"},
+        "feedback": {"score": 1},
     }
     tried = 0
     for path, methods in (await served.admin.get("/api/v1/openapi.json")).json()["paths"].items():
@@ -44,6 +45,8 @@ async def test_no_route_shows_or_changes_what_is_anothers(served: Served, strang
             if "{" not in path:
                 continue
             body = bodies.get(path.rpartition("/")[2], {}) if method == "post" else None
+            if path == "/api/v1/calls/{call_id}/feedback":
+                body = {"score": 1, "run": run_id}
             answer = await stranger.request(method, path.format(**ids, name="x"), json=body)
             assert answer.status_code == 404, (method, path, answer.text)
             tried += 1

@@ -36,6 +36,8 @@ COMMANDS = {
     "kill": Place("airside.cli.kill", "Stop a run, an agent, a tool, the tenant or everything, at once."),
     "breakers": Place("airside.cli.breakers", "See what is switched off because it fails; switch it by hand."),
     "budget": Place("airside.cli.budget", "Read and set what may be spent; tell what runs have cost."),
+    "cache": Place("airside.cli.cache", "See what caches save, why an answer would be given again; clear them."),
+    "routing": Place("airside.cli.routing", "Say how good answers were, learn from it, see what routing saves."),
     "drill": Place("airside.cli.drill.command", "See whether your limits contain runaway cost, overflow, outages."),
     "fsck": Place("airside.cli.fsck", "Check the whole database."),
     "keys": Place("airside.cli.keys", "Make, list and revoke API keys."),

@@ -89,16 +89,13 @@ INSERT INTO budgets (tenant_id, node, limit_nanousd, limit_tokens, limit_calls, 
 VALUES (:tenant_id, :node, :limit_nanousd, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0)
 ON CONFLICT (tenant_id, node) DO NOTHING
 
--- name: spend
--- Money and answers by model, of answered model calls.
-SELECT name, COUNT(*) AS calls, SUM(cost_nanousd) AS nanousd, SUM(tokens) AS tokens FROM calls
-WHERE tenant_id = :tenant_id AND kind = 'model' AND state = 'ok' AND opened_us >= :since_us
-GROUP BY name ORDER BY name
+-- name: quality
+-- Verdicts by model and source.
+SELECT model, source, COUNT(*) AS verdicts, SUM(score) AS total, SUM(score * score) AS squares FROM routing_outcomes
+WHERE tenant_id = :tenant_id AND at_us >= :since_us GROUP BY model, source ORDER BY model, source
 
--- name: routed
--- Intents of model calls, with the notes of those that were routed; read in pages by entry.
-SELECT e.entry_id, e.call_id, e.body, c.cost_nanousd, c.tokens, c.name FROM entries e
-JOIN calls c ON c.tenant_id = e.tenant_id AND c.run_id = e.run_id AND c.call_id = e.call_id
-WHERE e.tenant_id = :tenant_id AND e.type = :type AND e.at_us >= :since_us AND e.entry_id > :after
-  AND c.kind = 'model' AND c.state = 'ok'
-ORDER BY e.entry_id LIMIT :count
+-- name: told
+-- Intents and outcomes of calls, in pages by entry.
+SELECT entry_id, call_id, type, body FROM entries
+WHERE tenant_id = :tenant_id AND entry_id > :after AND at_us >= :since_us AND type IN ('call.intent', 'call.outcome')
+ORDER BY entry_id LIMIT :count

@@ -58,3 +58,17 @@ def domains_of(text: str, wished: str, settings: RoutingSettings) -> frozenset[s
         if len(hits) >= 2 or any(" " in word for word in hits):
             found.add(name)
     return frozenset(found)
+
+
+def strongest_configured(settings: RoutingSettings) -> str:
+    """Return the model that is trusted with everything, or nothing if none is configured."""
+    return next(iter(stand_ins(settings).values()), "")
+
+
+def ranked(settings: RoutingSettings) -> list[str]:
+    """Return the configured models that anybody's prompt may go to, the weakest tier first."""
+    order = ("small", "balanced", "frontier")
+    return sorted(
+        (name for name, model in settings.models.items() if model.tier in order),
+        key=lambda name: order.index(settings.models[name].tier),
+    )
