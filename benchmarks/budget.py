@@ -1,8 +1,9 @@
-"""bench-budget: two gateway processes against one budget that affords exactly 37 of 200 calls; then random spending.
+"""bench-budget: two gateway processes and a budget that affords exactly 37 of 200 calls; random spending; random trees.
 
 The first part goes through real gateways over HTTP: every call costs its worst case, so that the budget affords 37 and
 not one more. The second part lets processes spend at random from random trees, kills them with -9 between intent and
-outcome, settles their orphans, and audits the books while and after. Both run on SQLite and on Postgres.
+outcome, settles their orphans, and audits the books while and after. The third plays random trees (`trees`). All run
+on SQLite and on Postgres.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ from benchmarks.figures import figure, option
 from benchmarks.fleet import Fleet
 from benchmarks.spending import Audit, Tree
 from benchmarks.throwaway import ThrowawayPostgres, throwaway_postgres
+from benchmarks.trees import Garden
 
 CALLS = 200
 AFFORDED = 37
@@ -40,6 +42,7 @@ OUTPUT_TOKENS = 50
 NANOUSD_PER_TOKEN = 10_000
 ROUNDS = option("rounds", 6)
 KILLS = option("kills", 4)
+TREES = option("trees", 200)
 SEED = option("seed", 2026)
 _ANSWERED = Query("answered", "SELECT count(*) AS calls FROM calls WHERE state = 'ok'")
 
@@ -215,14 +218,36 @@ async def crashes(postgres: ThrowawayPostgres | None) -> dict[str, Any]:
     }
 
 
+# The trees.
+
+
+async def trees(postgres: ThrowawayPostgres | None) -> dict[str, int]:
+    """Play TREES random trees on one kind of database and return what was wrong with them, summed."""
+    sums: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory(prefix="budget-", dir="/tmp") as name:
+        url = url_of(postgres, name)
+        names = ("home", "doomed")
+        home, doomed = [await connect(url, settings=DatabaseSettings(), executor_id=name) for name in names]
+        for executor_id in names:
+            await spending.set_lease(home.database, executor_id, spending.FAR_US)
+        for number in range(TREES):
+            found = await Garden(home, doomed, Random(SEED + number)).play()
+            sums.update({field: getattr(found, field) for field in found.__struct_fields__})
+        await home.close()
+        await doomed.close()
+    return dict(sums)
+
+
 async def measure() -> None:
-    """Measure both parts on both databases and print the figures."""
+    """Measure all parts on both databases and print the figures."""
     with contextlib.ExitStack() as stack:
         postgres = stack.enter_context(throwaway_postgres())
         exactly = {"sqlite": await exact(None), "postgres": await exact(postgres)}
         print({kind: (answered, left) for kind, (answered, left, _) in exactly.items()}, flush=True)
         random = {"sqlite": await crashes(None), "postgres": await crashes(postgres)}
         print(random, flush=True)
+        grown = {"sqlite": await trees(None), "postgres": await trees(postgres)}
+        print(grown, flush=True)
     counts = {kind: max(answered, left) for kind, (answered, left, _) in exactly.items()}
     worst = max(counts.values(), key=lambda count: abs(count - AFFORDED))
     audits = [audit for _, _, audit in exactly.values()]
@@ -237,6 +262,15 @@ async def measure() -> None:
     figure("budget.excess_calls", excess, "calls", how="exact part and random part, both databases")
     figure("budget.leaked_usd", leaked / 10**9, "USD", how="reserved by nothing that is open; after crashes, at all")
     figure("budget.overspent_usd", overspent / 10**9, "USD", how=random)
+    over = sum(found["over_nanousd"] for found in grown.values())
+    units = sum(found[f"over_{unit}"] for found in grown.values() for unit in ("tokens", "calls"))
+    left = sum(found["leaked_nanousd"] + found["unbooked_nanousd"] for found in grown.values())
+    counts_left = sum(found[f"leaked_{unit}"] for found in grown.values() for unit in ("tokens", "calls"))
+    how = "random limits, prices, aborts, retries, deaths, changed limits and new periods, half on each database"
+    made = {kind: f"{found['calls']} calls, {found['refused']} refused" for kind, found in grown.items()}
+    figure("budget.property_trees", 2 * TREES, "trees", how=how, **made)
+    figure("budget.property_over_usd", over / 10**9, "USD", over_tokens_and_calls=units)
+    figure("budget.property_leaked_usd", left / 10**9, "USD", leaked_tokens_and_calls=counts_left)
 
 
 def main() -> None:

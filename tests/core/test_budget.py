@@ -39,14 +39,21 @@ class Books(RuleBasedStateMachine):
         super().__init__()
         self.balances: dict[str, Balance] = {node: Balance(Limits()) for node in NODES}
         self.open: list[tuple[list[tuple[str, Balance]], Granted, CallKind]] = []
+        self.allowed: dict[str, dict[str, int]] = {node: {} for node in NODES}
 
     @rule(node=st.sampled_from(NODES), limits=LIMITS)
-    @precondition(
-        lambda self: not any(balance.spent_calls or balance.reserved_calls for balance in self.balances.values())
-    )
     def limit(self, node: str, limits: Limits) -> None:
-        """Limits are set before the first call."""
-        self.balances[node].limits = limits
+        """Limits change at any time, below what is spent too: what is there then stays, and no more comes."""
+        balance = self.balances[node]
+        balance.limits = limits
+        held = {
+            "nanousd": balance.spent_nanousd + balance.reserved_nanousd,
+            "tokens": balance.spent_tokens + balance.reserved_tokens,
+            "calls": balance.spent_calls + balance.reserved_calls,
+            "turn_tool_calls": balance.turn_tool_calls,
+        }
+        allowed = msgspec.structs.asdict(limits)
+        self.allowed[node] = {name: max(allowed[name], held[name]) for name in held if allowed[name] is not None}
 
     @rule(path=st.sampled_from(PATHS), need=NEEDS, kind=st.sampled_from(CallKind))
     def admit(self, path: tuple[str, ...], need: Need, kind: CallKind) -> None:
@@ -78,16 +85,13 @@ class Books(RuleBasedStateMachine):
     @invariant()
     def no_node_is_over_its_limit(self) -> None:
         """What is spent and reserved together never passes a limit."""
-        for balance in self.balances.values():
-            limits = balance.limits
-            if limits.nanousd is not None:
-                assert balance.spent_nanousd + balance.reserved_nanousd <= limits.nanousd
-            if limits.tokens is not None:
-                assert balance.spent_tokens + balance.reserved_tokens <= limits.tokens
-            if limits.calls is not None:
-                assert balance.spent_calls + balance.reserved_calls <= limits.calls
-            if limits.turn_tool_calls is not None:
-                assert balance.turn_tool_calls <= limits.turn_tool_calls
+        for node, balance in self.balances.items():
+            for name, allowed in self.allowed[node].items():
+                if name == "turn_tool_calls":
+                    assert balance.turn_tool_calls <= allowed
+                else:
+                    held = getattr(balance, f"spent_{name}") + getattr(balance, f"reserved_{name}")
+                    assert held <= allowed, (node, name)
 
     @invariant()
     def nothing_is_negative_and_reservations_are_those_of_open_calls(self) -> None:
@@ -135,3 +139,21 @@ def test_other_reservations_block_instead_of_shortening_the_answer() -> None:
     second = budget.admit(path, need, CallKind.MODEL)
     assert isinstance(second, Granted)
     assert second.output_tokens == 60
+
+
+def test_nonsensical_sums_stop_where_64_bits_still_hold_them() -> None:
+    path = [("run:1", Balance(Limits(), spent_nanousd=budget.TOTAL_MAX - 5))]
+    need = Need(NanoUsd(2**52), output_tokens=0)
+    granted = budget.admit(path, need, CallKind.MODEL)
+    assert isinstance(granted, Granted)
+    budget.settle(path, granted, NanoUsd(2**53), 2**53, model_answered=True)
+    assert (path[0][1].spent_nanousd, path[0][1].reserved_nanousd) == (budget.TOTAL_MAX, 0)
+    path = [("run:1", Balance(Limits(), reserved_nanousd=budget.TOTAL_MAX - 5))]
+    assert budget.admit(path, need, CallKind.MODEL) == Blocked("run:1", "usd")
+
+
+@given(NEEDS, LIMITS, st.integers(0, 3_000))
+def test_fills_are_the_limits_of_which_half_is_spent(need: Need, limits: Limits, spent: int) -> None:
+    balance = Balance(limits, spent_nanousd=spent)
+    told = {fill.dimension for fill in budget.fills([("run:1", balance)])}
+    assert ("usd" in told) == (limits.nanousd is not None and 2 * spent >= limits.nanousd)
