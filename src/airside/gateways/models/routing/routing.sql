@@ -33,7 +33,7 @@ SELECT sealed FROM contents WHERE tenant_id = :tenant_id AND subject = :subject 
 
 -- name: lock
 -- One fit at a time numbers its classifier; SQLite has one writer anyway.
-SELECT 1 AS locked
+SELECT :tenant_id AS locked
 
 -- name: lock (postgres)
 -- One fit of a tenant at a time numbers its classifier, until the transaction ends.
