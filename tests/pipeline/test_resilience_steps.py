@@ -84,7 +84,7 @@ class Switchboard:
 
 
 def breaker(board: Switchboard, clock: FakeClock | None = None) -> Breaker:
-    return Breaker(board, leans_on, clock or FakeClock(), hang_s=5.0, tool_errors_count=True)
+    return Breaker(board, leans_on, clock or FakeClock(), hang_s=5.0)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,15 @@ async def test_a_tool_that_raises_counts_as_an_error() -> None:
     with pytest.raises(AirsideError):
         await breaker(board)(tool, ScriptedTerminal(recorded(AirsideError(Code.TOOL_FAILED))))
     assert board.noted == [Sign.ERROR]
+
+
+async def test_a_local_tool_speaks_when_it_reports() -> None:
+    pending = Outcome(state=CallState.OK, body=b"", pending=True)
+    board, off = Switchboard(), Switchboard(MODEL)
+    await breaker(board)(call(), ScriptedTerminal(pending))
+    assert board.noted == [Sign.NONE]
+    await breaker(off)(call(), ScriptedTerminal(pending))
+    assert off.probed == [Sign.GOOD], "or it would be tried one by one for ever"
 
 
 @pytest.mark.parametrize(("after_s", "sign"), [(1.0, Sign.NONE), (6.0, Sign.FAILED)])
@@ -352,8 +361,9 @@ async def test_too_fast_is_a_refusal_with_the_time_to_wait() -> None:
 
 
 def test_who_asks() -> None:
-    assert asker_of(call(peer="1.2.3.4")) == Asker("default", "", "", "1.2.3.4")
-    outside = call(identity=who(subject="customer:7"), token="ak_secret")
+    assert asker_of(call(peer="127.0.0.1")) == Asker("default"), "a worker's address says nothing about its runs"
+    outside = call(identity=who(subject="customer:7", supervised=False), token="ak_secret", peer="1.2.3.4")
+    assert asker_of(outside).address == "1.2.3.4"
     assert asker_of(outside).user == "customer:7"
     assert len(asker_of(outside).key) == 32
     assert "secret" not in asker_of(outside).key

@@ -173,6 +173,18 @@ async def test_busy_answers_switch_off_the_model_and_not_its_provider(
     assert 25 < (caught.value.retry_after_s or 0) <= 30
 
 
+async def test_errors_of_a_tool_count_unless_the_settings_say_otherwise(
+    database: Database, operators: Operators
+) -> None:
+    for counts in (True, False):
+        settings = BreakerSettings(tool_errors_count=counts, calls_min=5)
+        breakers = SharedBreakers(database, SystemClock(), settings, operators)
+        for _ in range(5):
+            breakers.note(TOOL, Sign.ERROR, 0.0)
+        assert breakers.closed(TOOL) is not counts
+        await breakers.close()
+
+
 async def test_an_operator_holds_it_open_and_lets_it_go(pair: tuple[SharedBreakers, SharedBreakers]) -> None:
     one, two = pair
     await one.force("default", "tool:t", off=True, by="key_1")

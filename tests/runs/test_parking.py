@@ -8,6 +8,7 @@ from airside.core.clock import SECOND_US
 from airside.core.dependencies import SHARED, Dependency
 from airside.core.run import RunState
 from airside.runs.isolation.port import AttemptSpec
+from airside.runs.keys import digest
 from airside.runs.kills import Scope
 from airside.runs.parking import Release, release_of
 from tests.runs.house import TENANT, House, answer, forever, house
@@ -158,19 +159,13 @@ async def test_a_review_is_stronger_than_parking(plane: House) -> None:
         return b""
 
     async def house_identity(plane: House, spec: AttemptSpec) -> Any:
-        return (await plane.services.identities._standing(_digest(spec.token))).identity
+        return (await plane.services.identities._standing(digest(spec.token))).identity
 
     plane.agents["shop"] = asks_and_parks
     await breaker(plane, "closed")
     run = await plane.until(await plane.submit(), RunState.WAITING_APPROVAL)
     await plane.services.sweeper.sweep()
     assert (await plane.services.runs.get(TENANT, run.run_id)).state is RunState.WAITING_APPROVAL
-
-
-def _digest(token: str) -> bytes:
-    from airside.runs.keys import digest
-
-    return digest(token)
 
 
 async def test_others_work_on_while_one_is_parked(plane: House) -> None:

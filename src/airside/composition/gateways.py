@@ -65,6 +65,7 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
         ground.keyring,
         Settle(journal, ground.keyring, afterwork),
         identities.reporter,
+        ground.resilience.breakers,
         body_bytes_max=body_bytes_max,
     )
     histories = Histories(ground.backend.database, ground.keyring, bytes_max=body_bytes_max)

@@ -95,19 +95,12 @@ def _replay(ground: Ground, services: RunServices, afterwork: Afterwork) -> Repl
 def _calling(ground: Ground, services: RunServices, afterwork: Afterwork) -> list[Step]:
     """Return the steps next to the call itself, which asides pass too."""
     settings, clock, resilience = ground.settings, ground.clock, ground.resilience
-    breakers = settings.resilience.breakers
     retries = RetryBudget(clock, share=settings.resilience.retry_share, free=settings.resilience.retries_free)
     return [
         Retry(clock, budget=retries, dependencies_of=dependencies_of),
         Throttle(ground.levels.pace, clock),
         Bulkhead(resilience.bulkheads, dependencies_of),
-        Breaker(
-            resilience.breakers,
-            dependencies_of,
-            clock,
-            hang_s=breakers.hang_s,
-            tool_errors_count=breakers.tool_errors_count,
-        ),
+        Breaker(resilience.breakers, dependencies_of, clock, hang_s=settings.resilience.breakers.hang_s),
         Record(
             ground.backend.journal,
             ground.keyring,

@@ -24,13 +24,11 @@ class Breaker:
         clock: Clock,
         *,
         hang_s: float,
-        tool_errors_count: bool,
     ) -> None:
         self._breakers = breakers
         self._dependencies_of = dependencies_of
         self._clock = clock
         self._hang_s = hang_s
-        self._tool_errors_count = tool_errors_count
 
     async def __call__(self, call: Call, forward: Forward) -> Outcome:
         """Pass the call on; raises `breaker_open` with the time to wait, and the dependency in `details`."""
@@ -53,7 +51,8 @@ class Breaker:
         began_s, sign, retry_after_s = self._clock.monotonic_s(), Sign.NONE, None
         try:
             outcome = await forward(call)
-            sign = Sign.NONE if outcome.pending else Sign.GOOD
+            # A local tool has only begun: how it ends is told by its report, and a trial is good that got so far.
+            sign = Sign.NONE if outcome.pending and probe is None else Sign.GOOD
         except AirsideError as error:
             sign, retry_after_s = self._sign(call, error, began_s), error.retry_after_s
             raise
@@ -76,5 +75,5 @@ class Breaker:
         if error.code is Code.RATE_LIMITED:
             return Sign.BUSY
         if error.code is Code.TOOL_FAILED and call.kind is CallKind.TOOL:
-            return Sign.ERROR if self._tool_errors_count else Sign.GOOD
+            return Sign.ERROR
         return Sign.GOOD if error.code in {Code.UPSTREAM_REJECTED, Code.INVALID_ARGUMENTS} else Sign.NONE

@@ -44,8 +44,11 @@ class Rate:
 
 
 def asker_of(call: Call) -> Asker:
-    """Return who is asking. A run that stands for itself is no user, and a run's token no key that lasts."""
+    """Return who is asking.
+
+    A run that stands for itself is no user, a run's token no key that lasts, and its address that of airside's worker.
+    """
     who = call.who
     user = "" if who.subject == who.run_id else who.subject
     key = sha256(call.token.encode()).hexdigest()[:32] if call.token.startswith(KEY_PREFIX) else ""
-    return Asker(who.tenant_id, user, key, call.peer)
+    return Asker(who.tenant_id, user, key, "" if who.supervised else call.peer)

@@ -88,12 +88,10 @@ class SharedBreakers:
         if sign is Sign.NONE or not self._settings.enabled:
             return
         now_s, views = self._clock.monotonic_s(), self._views
-        narrowest = dependencies[-1] if dependencies else None
-        for dependency in dependencies:
+        for dependency, its in self._signs(dependencies, sign):
             if views and dependency in views:
                 continue
             window = self._windows.get(dependency) or self._window(dependency)
-            its = Sign.GOOD if sign is Sign.BUSY and dependency is not narrowest else sign
             reason = window.note(now_s, its, took_s)
             if reason:
                 self._trip(dependency, reason, retry_after_s if its is Sign.BUSY else None)
@@ -127,11 +125,7 @@ class SharedBreakers:
         self, dependencies: Sequence[Dependency], probe_id: str, sign: Sign, retry_after_s: float | None
     ) -> None:
         """Write what a probe has shown; for `ClaimedProbe`."""
-        narrowest = dependencies[-1] if dependencies else None
-        signs = {
-            dependency: Sign.GOOD if sign is Sign.BUSY and dependency != narrowest else sign
-            for dependency in dependencies
-        }
+        signs = dict(self._signs(dependencies, sign))
         self._start(self._ended(signs, probe_id, retry_after_s))
 
     async def force(self, tenant_id: str, name: str, *, off: bool, by: str) -> None:
@@ -166,6 +160,14 @@ class SharedBreakers:
                 await self.refresh()
             except AirsideError as error:
                 _log.warning("breakers cannot be read; going on with what is known", code=error.code.value)
+
+    def _signs(self, dependencies: Sequence[Dependency], sign: Sign) -> list[tuple[Dependency, Sign]]:
+        """Return what the end of a call says of each dependency; asked too often is the narrowest only."""
+        if sign is Sign.ERROR and not self._settings.tool_errors_count:
+            sign = Sign.GOOD
+        if sign is Sign.BUSY:
+            return [*((wider, Sign.GOOD) for wider in dependencies[:-1]), (dependencies[-1], sign)]
+        return [(dependency, sign) for dependency in dependencies]
 
     def _window(self, dependency: Dependency) -> Window:
         if len(self._windows) >= WINDOWS_MAX:

@@ -8,14 +8,19 @@ from typing import Any
 import httpx2
 import pytest
 
+from airside.config.resilience import BreakerSettings
+from airside.core.clock import SystemClock
+from airside.core.dependencies import Dependency
 from airside.core.run import Identity
 from airside.gateways import http
 from airside.gateways.tools.local import LocalFace
 from airside.pipeline.settle import Settle
 from airside.policy import load
+from airside.resilience.breakers import SharedBreakers
 from airside.testing import InMemoryPlane
 from tests.gateways.tools.test_journaled import Desk, token
 from tests.gateways.tools.tooling import served
+from tests.resilience.conftest import Operators
 
 RULES = """
 rules:
@@ -30,8 +35,18 @@ class Office(Desk):
     def __init__(self, plane: InMemoryPlane) -> None:
         super().__init__(plane)
         settle = Settle(plane.journal, plane.keyring, plane.afterwork)
+        self.operators = Operators()
+        self.breakers = SharedBreakers(
+            plane.backend.database, SystemClock(), BreakerSettings(calls_min=3), self.operators
+        )
         self.face = LocalFace(
-            self.gateway, plane.journal, plane.keyring, settle, plane.identities.resolve, body_bytes_max=100_000
+            self.gateway,
+            plane.journal,
+            plane.keyring,
+            settle,
+            plane.identities.resolve,
+            self.breakers,
+            body_bytes_max=100_000,
         )
         self.client = httpx2.AsyncClient()
 
@@ -77,6 +92,16 @@ async def test_authorised_reported_and_given_again(office: Office) -> None:
     assert (recorded["decision"], recorded["result"]) == ("recorded", {"id": 7})
     assert recorded["call_id"] == decided["call_id"]
     assert recorded["at_us"] == told["at_us"]
+
+
+async def test_a_tool_that_keeps_failing_is_switched_off(office: Office) -> None:
+    who = await office.begin()
+    leaned_on = (Dependency("default", "tool:note"),)
+    for number in range(3):
+        assert office.breakers.closed(leaned_on)
+        decided = await office.authorize(who, "note", text=str(number))
+        await office.report(who, decided["call_id"], error={"type": "ValueError", "message": "no paper"})
+    assert not office.breakers.closed(leaned_on)
 
 
 async def test_an_error_is_reported_and_given_again(office: Office) -> None:

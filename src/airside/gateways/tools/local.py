@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from airside.core import canonical
 from airside.core.call import Call, CallKind, CallState, Outcome
+from airside.core.dependencies import Breakers, Dependency, Sign
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Journal, Keyring, Recorded
 from airside.core.run import Identity
@@ -63,6 +64,7 @@ class LocalFace:
         keyring: Keyring,
         settle: Settle,
         reporter: Reporter,
+        breakers: Breakers,
         *,
         body_bytes_max: int,
     ) -> None:
@@ -71,6 +73,7 @@ class LocalFace:
         self._keyring = keyring
         self._settle = settle
         self._reporter = reporter
+        self._breakers = breakers
         self._body_bytes_max = body_bytes_max
 
     async def authorize(self, scope: http.Scope, receive: http.Receive, send: http.Send) -> None:
@@ -141,6 +144,8 @@ class LocalFace:
             await self._refuse_other(identity, row, body)
             return {"call_id": row.call_id, "at_us": row.closed_us}
         call = _call(identity, row)
+        leaned_on = (Dependency(identity.tenant_id, f"tool:{row.name}"),)
+        self._breakers.note(leaned_on, Sign.ERROR if failure else Sign.GOOD, 0.0)
         if failure:
             await self._settle.failure(call, failure)
             return {"call_id": row.call_id, "at_us": failure.at_us}
