@@ -115,7 +115,7 @@ def test_every_setting_is_documented() -> None:
         ("agents: {a: {adapter: command}}", "agents.a: the adapter `command` needs `command`"),
         ("agents: {a: {entry: module}}", "agents.a: the adapter `plain` needs `entry: package.module:name`"),
         ("models: {m: {provider: nobody}}", "models.m.provider: there is no provider `nobody`"),
-        ("model_provider: nobody", "model_provider: there is no provider `nobody`; known: local, scripted"),
+        ("model_provider: nobody", "model_provider: there is no provider `nobody`; known: scripted"),
         ("time_zone: Mars/Olympus", "time_zone: `Mars/Olympus`"),
         ("server: {host: 0.0.0.0}", "server.host: 0.0.0.0 is not loopback"),
         ("database: {url: 'mysql://x'}", "database.url: must be"),
