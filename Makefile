@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SHELL := /bin/bash
+COMPAT_VENVS ?= $(HOME)/.cache/airside-compat
 export PYTHONHASHSEED ?= 0
 
-.PHONY: help demo test check format lock clean
+.PHONY: help demo test test-compat check format lock clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -23,6 +24,12 @@ demo: $(STAMP) ## run the shop's support agent through success, approval, denial
 
 test: $(STAMP) check ## run every check and every test
 	$(BIN)/python -m pytest -n 2
+
+test-compat: $(STAMP) ## run promised frameworks, oldest and latest, each in an environment of its own (COMPAT=openai)
+	@$(BIN)/python -m tests.compat.environments install $(COMPAT_VENVS) $(COMPAT)
+	@AIRSIDE_COMPAT_VENVS=$(COMPAT_VENVS) AIRSIDE_COMPAT="$(COMPAT)" $(BIN)/python -m pytest tests/compat -n 2 \
+	  --junitxml=$(COMPAT_VENVS)/results.xml; status=$$?; \
+	  $(BIN)/python -m tests.compat.matrix $(COMPAT_VENVS)/results.xml; exit $$status
 
 check: $(STAMP) ## lint, types, layers and house limits, in seconds
 	@$(BIN)/ruff check .

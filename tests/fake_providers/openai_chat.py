@@ -25,7 +25,7 @@ FIELDS = names(
     " stop store stream stream_options temperature tool_choice tools top_logprobs top_p user verbosity"
     " web_search_options"
 )
-REASONING_MODELS = ("gpt-5", "o3", "o4")
+REASONING_MODELS = ("gpt-5", "o1", "o3", "o4")
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 SPOKEN = ("role", "content", "tool_calls", "refusal")
 

@@ -7,7 +7,7 @@ Such an organisation keeps no state at OpenAI, so a request must carry its whole
 from typing import Any
 
 from tests.fake_providers.dialect import Request, Speaker, Stream, Whole, bearer
-from tests.fake_providers.openai_chat import refusal
+from tests.fake_providers.openai_chat import REASONING_MODELS, refusal
 from tests.fake_providers.openai_responses_rules import check
 from tests.fake_providers.openai_responses_stream import events
 from tests.fake_providers.script import KEY, Message, Meter, seal
@@ -71,11 +71,10 @@ def response_of(body: dict[str, Any], message: Message, speaker: Speaker) -> dic
 
 
 def _output(body: dict[str, Any], message: Message, number: int, status: str) -> list[dict[str, Any]]:
-    """Return the output items: reasoning, then the message, then calls. A reasoning item comes only to those who can
-    give it back: its encrypted content has been asked for, or its summary."""
+    """Return the output items: reasoning (of models that reason), then the message, then calls."""
     items: list[dict[str, Any]] = []
     thinking = message.get("thinking")
-    if thinking:
+    if thinking and body["model"].startswith(REASONING_MODELS):
         item: dict[str, Any] = {"id": f"rs_{number:024x}", "type": "reasoning", "summary": []}
         if (body.get("reasoning") or {}).get("summary"):
             item["summary"] = [{"type": "summary_text", "text": thinking}]

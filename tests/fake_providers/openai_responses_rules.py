@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tests.fake_providers.dialect import names, strict_schema_problem
-from tests.fake_providers.openai_chat import NAME, refusal
+from tests.fake_providers.openai_chat import NAME, REASONING_MODELS, refusal
 from tests.fake_providers.script import sealed
 
 FIELDS = names(
@@ -81,6 +81,8 @@ def _check_parameters(body: dict[str, Any]) -> None:
     for index, name in enumerate(body.get("include") or ()):
         if name not in INCLUDABLE:
             raise refusal(400, f"Invalid value: '{name}'.", param=f"include[{index}]", code="invalid_value")
+    if "reasoning.encrypted_content" in (body.get("include") or ()) and not body["model"].startswith(REASONING_MODELS):
+        raise refusal(400, "Encrypted content is not supported with this model.", param="include")
     shape = (body.get("text") or {}).get("format") or {}
     if shape.get("type") == "json_schema":
         if not NAME.fullmatch(str(shape.get("name", ""))):
