@@ -16,6 +16,7 @@ from airside.gateways.models.formats.openai_embeddings.format import EMBEDDINGS
 from airside.gateways.models.gateway import ask_provider
 from airside.gateways.models.histories import Histories
 from airside.gateways.models.provider import Routes
+from airside.gateways.models.threads import Threads
 from airside.gateways.tools.fit import Fit
 from airside.gateways.tools.gateway import rebuild, tool_of
 from airside.pipeline.afterwork import Afterwork
@@ -48,9 +49,12 @@ def pipeline(
     replay = _replay(ground, services, afterwork)
     calling = _calling(ground, services, afterwork)
     asides = Asides(compose([replay, *calling], ask_provider), routes, EMBEDDINGS)
+    bytes_max = settings.server.body_bytes_max
+    histories = Histories(ground.backend.database, ground.keyring, bytes_max=bytes_max)
     steps: list[Step] = [
         Identify(identities, clock),
-        Histories(ground.backend.database, ground.keyring, bytes_max=settings.server.body_bytes_max),
+        histories,
+        Threads(histories, bytes_max=bytes_max),
         replay,
         Deadline(clock),
         Rate(ground.resilience.calls),

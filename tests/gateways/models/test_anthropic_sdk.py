@@ -190,25 +190,3 @@ async def test_the_providers_refusal_keeps_its_words() -> None:
             await client.messages.create(**ASKED)
         assert caught.value.body["error"]["upstream"] == {"type": "invalid_request_error", "message": "odd"}
         assert p.spy.outcomes[-1].state is CallState.ERROR
-
-
-async def test_the_tool_runner_goes_on_without_a_thread() -> None:
-    asked: list[dict[str, Any]] = []
-
-    @anthropic.beta_async_tool  # type: ignore[untyped-decorator]  # the SDK may be absent
-    async def get_order(number: int) -> str:
-        """Return an order."""
-        return json.dumps({"number": number, "state": "under way"})
-
-    async with sdk() as (p, client):
-
-        def reply(body: dict[str, Any]) -> dict[str, Any]:
-            asked.append(body)
-            return text("It is under way.") if len(asked) > 1 else tool_calls(("get_order", {"number": 4711}))
-
-        p.fake.reply = reply
-        runner = client.beta.messages.tool_runner(**ASKED, tools=[get_order])
-        final = await runner.until_done()
-        assert final.content[0].text == "It is under way."
-        assert [message["role"] for message in asked[1]["messages"]] == ["user", "assistant", "user"]
-        assert not p.fake.refusals

@@ -50,7 +50,7 @@ def code_of(response: httpx2.Response) -> str:
         (Fault(raw=b"garbage"), Code.UPSTREAM_FAILED, None),
         (Fault(raw=b"[]"), Code.UPSTREAM_FAILED, None),
         (Fault(raw=b'{"type": "error", "error": {"message": "no"}}'), Code.UPSTREAM_FAILED, None),
-        (Fault(raw=b'{"type": "message", "content": [{"x": "\xff"}], "candidates": ["\xff"]}'), Code.UPSTREAM_FAILED, None),
+        (Fault(raw=b'{"type": "message", "content": [{"x": "\xff"}], "candidates": [1]}'), Code.UPSTREAM_FAILED, None),
         (Fault(raw=b"\x1f\x8b", headers={"content-encoding": "gzip"}), Code.UPSTREAM_FAILED, None),
         (Fault(raw=b"garbage", content_type="text/event-stream"), Code.UPSTREAM_FAILED, None),
         (Fault(raw=b"data: garbage\n\n", content_type="text/event-stream"), Code.UPSTREAM_FAILED, None),

@@ -155,6 +155,19 @@ class Histories:
         return None
 
     async def _kept(self, identity: Identity, run_id: str, call_id: str) -> Kept | None:
+        recorded = await self.recorded(identity, run_id, call_id)
+        if recorded is None:
+            return None
+        *asked, parameters = recorded.pieces
+        # Another format's call is no response, though its id can be guessed from ours.
+        if msgspec.json.decode(recorded.body).get("object") != "response":
+            return None
+        if msgspec.json.decode(parameters).get("store") is False:
+            return None
+        return Kept(call_id, run_id, recorded.body, tuple(items.restored(asked)), recorded.previous)
+
+    async def recorded(self, identity: Identity, run_id: str, call_id: str) -> "Recorded | None":
+        """Return what the journal has of a call; None if there is none, or not for this identity."""
         place = {"tenant_id": identity.tenant_id, "run_id": run_id, "call_id": call_id}
         found = await self._database.read(lambda tx: _rows(tx, place))
         if found is None or not _may_refer(identity, found.call):
@@ -166,13 +179,16 @@ class Histories:
                 return None
             raise
         body = key.open(bytes(found.call["outcome"]), bytes(found.call["sealed"]))
-        *asked, parameters = [key.open(content_id, sealed) for content_id, sealed in found.request]
-        # Another format's call is no response, though its id can be guessed from ours.
-        if msgspec.json.decode(body).get("object") != "response":
-            return None
-        if msgspec.json.decode(parameters).get("store") is False:
-            return None
-        return Kept(call_id, run_id, body, tuple(items.restored(asked)), found.previous)
+        pieces = tuple(key.open(content_id, sealed) for content_id, sealed in found.request)
+        return Recorded(body, pieces, found.previous)
+
+
+class Recorded(Struct, frozen=True):
+    """A call's answer, the pieces of its request (`ModelRequest.parts`), and the response that it referred to."""
+
+    body: bytes
+    pieces: tuple[bytes, ...]
+    previous: str
 
 
 class _Found(Struct, frozen=True):

@@ -59,17 +59,6 @@ def betas(header: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def check_thread(value: Mapping[str, Any]) -> None:
-    """Refuse a conversation that the server is to hold, in the words after which SDKs send the whole of it."""
-    if value.get("thread") is not None:
-        raise AirsideError(
-            Code.INVALID_REQUEST,
-            "message threads are not held here",
-            advice="Send the whole conversation; SDKs do with unsupported_request_behavior='continue_unthreaded'.",
-            details={"error_code": "thread_unsupported_request", "unsupported": ["thread"]},
-        )
-
-
 def check(value: Mapping[str, Any]) -> None:
     """Raise `policy_denied` for what would run at the provider, `invalid_request` for what cannot be metered."""
     for name, why in _AT_THE_PROVIDER.items():

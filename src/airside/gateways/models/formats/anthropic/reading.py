@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from airside.core.errors import AirsideError, Code
 from airside.gateways.models.formats import foreign
 from airside.gateways.models.formats.anthropic import usage
+from airside.gateways.models.formats.anthropic.request import insist_complete
 from airside.gateways.models.formats.port import BrokenAnswer, ModelRequest
 from airside.gateways.models.message import (
     NOWHERE,
@@ -55,6 +56,7 @@ def prompt(request: ModelRequest) -> Prompt:
 
 
 def _prompt(request: ModelRequest, value: Mapping[str, Any]) -> Prompt:
+    insist_complete(request)
     for name in _NOT_HELD:
         if value.get(name) is not None:
             raise _unheld(name)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from airside.core import canonical
 from airside.core.errors import AirsideError, Code
@@ -23,6 +24,7 @@ THINKING_TOKENS_MIN = 1_024
 BETA_HEADER = "anthropic-beta"
 _ROLES = frozenset({"user", "assistant", "system"})
 _NOT_HASHED = frozenset({"messages", "system", "stream", "cache_control", "thread"})
+_CALL_IDS = {"tool_use": "id", "tool_result": "tool_use_id"}
 _sorted = msgspec.json.Encoder(order="sorted").encode
 _raw_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.encode
@@ -45,7 +47,6 @@ def parse(format_: Format, body: bytes, addressed: Addressed, *, bytes_max: int)
     betas = hosted.betas(addressed.headers.get(BETA_HEADER, ""))
     _check_shapes(value)
     hosted.check(value)
-    hosted.check_thread(value)
     return ModelRequest(
         format=format_,
         body=body,
@@ -63,6 +64,7 @@ def upstream_body(request: ModelRequest, *, model: str, output_tokens: int, beta
     """Return the request for an upstream of this format: as it came, but for the model's name there, the granted
     maximum of output tokens and a budget of thinking tokens that fits into it. Untouched values keep their bytes.
     """
+    insist_complete(request)
     fields = _raw_fields(request.body)
     fields.pop("thread", None)
     if model != request.model:
@@ -76,6 +78,51 @@ def upstream_body(request: ModelRequest, *, model: str, output_tokens: int, beta
             fields["thinking"] = Raw(_encode({**thinking, "budget_tokens": fitting}))
     if betas_in_body and BETA_HEADER in request.headers:
         fields["anthropic_beta"] = Raw(_encode(request.headers[BETA_HEADER].split(",")))
+    return _encode(fields)
+
+
+def thread(request: ModelRequest) -> Mapping[str, Any]:
+    """Return how the conversation is to be held; empty if the client holds it itself."""
+    return request.value.get("thread") or {}
+
+
+def insist_complete(request: ModelRequest) -> None:
+    """Raise `internal` for a request that continues a thread and lacks what was said before."""
+    if thread(request).get("previous_message_id"):
+        raise AirsideError(Code.INTERNAL, "a thread was not completed before it left")
+
+
+def continued(request: ModelRequest, kept: Mapping[str, Any]) -> ModelRequest:
+    """Return the request with the whole conversation of its thread: `system`, `tools` and `messages` of before."""
+    messages = [*kept["messages"], *request.value["messages"]]
+    value = {**request.value, "thread": None, "messages": messages}
+    value |= {name: kept[name] for name in ("system", "tools") if kept[name]}
+    del value["thread"]
+    fields = _raw_fields(request.body)
+    del fields["thread"]
+    fields |= {name: Raw(_encode(value[name])) for name in ("system", "tools", "messages") if name in value}
+    betas = tuple(request.headers[BETA_HEADER].split(",")) if BETA_HEADER in request.headers else ()
+    return replace(request, body=_encode(fields), value=value, parts=_parts(value, betas))
+
+
+def restored(piece: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a message from its piece: its ordinals become ids that Anthropic takes."""
+    if isinstance(piece["content"], str):
+        return dict(piece)
+    return {**piece, "content": [_restored(block) for block in piece["content"]]}
+
+
+def _restored(block: Mapping[str, Any]) -> dict[str, Any]:
+    name = _CALL_IDS.get(block["type"])
+    if name is None or name not in block:
+        return dict(block)
+    return {**block, name: block[name].replace("call#", "toolu_kept_")}
+
+
+def renamed(body: bytes, name: str) -> bytes:
+    """Return a message with another id."""
+    fields = _raw_fields(body)
+    fields["id"] = Raw(_encode(name))
     return _encode(fields)
 
 
@@ -97,7 +144,8 @@ def fitting_budget(wanted: int, *, asked: int, granted: int) -> int:
 
 
 def _check_shapes(value: Mapping[str, Any]) -> None:
-    _check_messages(value.get("messages"))
+    _check_thread(value)
+    _check_messages(value.get("messages"), empty=bool((value.get("thread") or {}).get("previous_message_id")))
     tools, system = value.get("tools"), value.get("system")
     if system is not None and not isinstance(system, str):
         _check_blocks(system, "system")
@@ -111,8 +159,22 @@ def _check_shapes(value: Mapping[str, Any]) -> None:
             raise _wrong(name, "an object")
 
 
-def _check_messages(messages: Any) -> None:
-    if not isinstance(messages, list) or not messages:
+def _check_thread(value: Mapping[str, Any]) -> None:
+    held = value.get("thread")
+    if held is None:
+        return
+    if not isinstance(held, dict) or held.get("type") not in ("create", "continue"):
+        raise _wrong("thread", "of the type create or continue")
+    if held["type"] == "create":
+        held.pop("previous_message_id", None)
+    elif not isinstance(held.get("previous_message_id"), str):
+        raise _wrong("thread.previous_message_id", "text")
+    elif value.get("system") or value.get("tools"):
+        raise AirsideError(Code.INVALID_REQUEST, "system and tools belong to the thread: leave them out to continue it")
+
+
+def _check_messages(messages: Any, *, empty: bool) -> None:
+    if not isinstance(messages, list) or not (messages or empty):
         raise _wrong("messages", "a list with at least one message")
     if len(messages) > MESSAGES_MAX:
         raise AirsideError(Code.LIMIT_EXCEEDED, f"{len(messages)} messages; at most {MESSAGES_MAX} are accepted")
@@ -170,7 +232,7 @@ def _blocks(content: Any, ordinals: dict[str, str]) -> Any:
 def _block(block: dict[str, Any], ordinals: dict[str, str]) -> dict[str, Any]:
     """Return a block without its cache mark, and with its id numbered."""
     block = _uncached(block)
-    name = {"tool_use": "id", "tool_result": "tool_use_id"}.get(block["type"])
+    name = _CALL_IDS.get(block["type"])
     if name is not None and isinstance(block.get(name), str):
         block = {**block, name: ordinals.setdefault(block[name], f"call#{len(ordinals)}")}
     if block["type"] == "tool_result" and isinstance(block.get("content"), list):

@@ -149,7 +149,8 @@ class MessagesWriter:
         blocks = self._delivered.blocks
         events: list[dict[str, Any]] = []
         if self._delivered.head is None:
-            events.append({"type": "message_start", "message": {**self._head, "content": []}})
+            named = {"id": self._delivered.name} if self._delivered.name else {}
+            events.append({"type": "message_start", "message": {**self._head, **named, "content": []}})
         if not blocks or blocks[-1].kind != said.kind:
             if blocks and blocks[-1].kind == "text":
                 events.append({"type": "content_block_stop", "index": len(blocks) - 1})

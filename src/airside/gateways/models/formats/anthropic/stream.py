@@ -43,11 +43,15 @@ class Block:
 
 
 class Delivered:
-    """How much of an answer its client has been sent: the fields of its head, and its blocks."""
+    """How much of an answer its client has been sent: the fields of its head, and its blocks.
 
-    __slots__ = ("blocks", "head")
+    `name` is the id under which the client is to know the message, where that is not the upstream's.
+    """
+
+    __slots__ = ("blocks", "head", "name")
 
     def __init__(self) -> None:
+        self.name = ""
         self.head: frozenset[str] | None = None
         self.blocks: list[Block] = []
 
@@ -136,6 +140,8 @@ class Assembler:
             raise BrokenAnswer("an event of the stream is malformed") from None
         if self._withholding:
             return None
+        if kind == "message_start" and self._delivered.name:
+            data = _encode({**event, "message": {**event["message"], "id": self._delivered.name}})
         frame = event_frame(kind, data)
         if not speaking and not self._delivered.anything:
             self._silent.append((frame, event))
