@@ -105,11 +105,16 @@ class Remembering(Spy):
 
 @asynccontextmanager
 async def remembering(
-    folder: Path, kind: str = "openai", *, bytes_max: int = 1_000_000, **changed: Any
+    folder: Path,
+    kind: str = "openai",
+    *,
+    bytes_max: int = 1_000_000,
+    database_url: str = "memory:",
+    **changed: Any,
 ) -> AsyncIterator[tuple[World, InMemoryPlane]]:
     """Yield a gateway that keeps responses, and its plane."""
     async with (
-        InMemoryPlane(policy=load(None), clock=SystemClock()) as plane,
+        InMemoryPlane(policy=load(None), clock=SystemClock(), database_url=database_url) as plane,
         place(kind, folder, spy=Remembering(plane, bytes_max=bytes_max), **changed) as w,
     ):
         yield w, plane

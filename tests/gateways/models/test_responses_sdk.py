@@ -157,8 +157,12 @@ async def test_a_later_attempt_gets_the_same_bytes_and_the_same_ids(tmp_path: Pa
         assert w.fake.refusals == []
 
 
-async def test_responses_are_read_listed_and_deleted(tmp_path: Path) -> None:
-    async with remembering(tmp_path) as (w, plane):
+@pytest.mark.parametrize("database", ["memory", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def test_responses_are_read_listed_and_deleted(
+    tmp_path: Path, database: str, request: pytest.FixtureRequest
+) -> None:
+    url = "memory:" if database == "memory" else request.getfixturevalue("postgres_url")
+    async with remembering(tmp_path, database_url=url) as (w, plane):
         acts(w, await plane.start_run())
         first = await w.openai.responses.create(model="m", input="First?")
         second = await w.openai.responses.create(model="m", input="Second?", previous_response_id=first.id)
@@ -174,6 +178,8 @@ async def test_responses_are_read_listed_and_deleted(tmp_path: Path) -> None:
         assert (await w.openai.responses.create(model="m", input="x", previous_response_id=second.id)).id
         with pytest.raises(openai.BadRequestError, match="background"):
             await w.openai.responses.cancel(second.id)
+        reference: Any = [{"type": "item_reference", "id": second.output[0].id}, {"role": "user", "content": "x"}]
+        assert (await w.openai.responses.create(model="m", input=reference)).id
 
 
 async def test_what_was_not_stored_cannot_be_referred_to(tmp_path: Path) -> None:
