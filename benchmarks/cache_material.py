@@ -8,6 +8,7 @@ the question, was looked at while its rules were written (`tuning`); the other h
 import csv
 import hashlib
 import json
+import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,7 +71,7 @@ def groups() -> list[Group]:
 
 def bent(question: str) -> Iterator[tuple[str, str]]:
     """Yield near-misses of a question that rules can make, each with the kind of change."""
-    for number in re.finditer(r"\d+", question):
+    for number in re.finditer(r"(?<![\d.,])[1-9]\d*(?![\d,]*\.\d)", question):
         value = int(number[0])
         for other in (value + 1, value * 10, value + 100):
             yield "number", question[: number.start()] + str(other) + question[number.end() :]
@@ -138,7 +139,12 @@ def reworded(question: str) -> Iterator[str]:
 
 
 def real_prompts(data: Path) -> list[str]:
-    """Return prompts that other people wrote: exam questions, sums, and requests; short enough to be compared."""
+    """Return prompts that other people wrote: exam questions, sums, and requests; short enough to be compared.
+
+    Empty if there is no such folder.
+    """
+    if not data.exists():
+        return []
     found: list[str] = []
     for file in sorted((data / "routing" / "mmlu").glob("*.csv")):
         with file.open(newline="") as rows:
@@ -146,4 +152,5 @@ def real_prompts(data: Path) -> list[str]:
     with (data / "routing" / "gsm8k_dev.csv").open(newline="") as rows:
         found += [row[0].strip() for row in csv.reader(rows)][1:]
     found += [row["prompt"] for row in json.loads((data / "guards" / "notinject_one.json").read_text())]
-    return list(dict.fromkeys(prompt for prompt in found if 10 <= len(prompt) <= 600))
+    random.Random(1).shuffle(found)
+    return list(dict.fromkeys(prompt for prompt in found if 10 <= len(prompt) <= 350))

@@ -27,6 +27,7 @@ KILL_LIFTED: Final = "kill.lifted"
 KEY_CREATED: Final = "key.created"
 KEY_REVOKED: Final = "key.revoked"
 RELEASE_CREATED: Final = "release.created"
+CACHE_CLEARED: Final = "cache.cleared"
 BREAKER_OPENED: Final = "breaker.opened"
 BREAKER_PROBED: Final = "breaker.probed"
 BREAKER_CLOSED: Final = "breaker.closed"
@@ -53,6 +54,7 @@ VERSIONS: Final[dict[str, int]] = {
     KEY_CREATED: 1,
     KEY_REVOKED: 1,
     RELEASE_CREATED: 1,
+    CACHE_CLEARED: 1,
     BREAKER_OPENED: 1,
     BREAKER_PROBED: 1,
     BREAKER_CLOSED: 1,

@@ -8,11 +8,13 @@ from starlette.exceptions import HTTPException
 
 from airside.core.errors import AirsideError
 from airside.plane import Plane
-from airside.server.api import agents, approvals, breakers, budgets, health, keys, kills, run_events, runs
+from airside.server.api import agents, approvals, breakers, budgets, cache, health, keys, kills, routing, run_events, runs
 from airside.server.api.strict import on_airside_error, on_http_error, on_validation_error
 from airside.server.readings import Readings
 
-ROUTERS = tuple(module.router for module in (runs, run_events, approvals, kills, breakers, budgets, agents, keys))
+ROUTERS = tuple(
+    module.router for module in (runs, run_events, approvals, kills, breakers, budgets, cache, routing, agents, keys)
+)
 """All that needs a key; the probes stand apart."""
 _PROBLEM = {"description": "A problem (RFC 9457) with a stable `code`; docs/errors.md lists all", "content": {}}
 

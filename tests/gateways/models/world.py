@@ -45,6 +45,7 @@ class Spy:
     errors: list[BaseException] = field(default_factory=list)
     before_return: Callable[[], Any] | None = None
     replayed: Outcome | None = None
+    routes: Routes | None = None
 
     def pipeline(self, terminal: Forward) -> Forward:
         return compose([self], terminal)
@@ -142,6 +143,7 @@ async def world(
             {MODEL: ModelSettings(provider="fake", price=PRICE)},
             default_provider=next(iter(providers or {"fake": None})),
         )
+        spy.routes = routes
         gateway = ModelGateway(spy.pipeline, routes, check_token, limits or ModelLimits())
         try:
             async with uvicorn_serving(gateway) as url:

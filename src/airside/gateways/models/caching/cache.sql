@@ -40,6 +40,9 @@ UPDATE cache_entries SET trials = :trials WHERE tenant_id = :tenant_id AND entry
 -- name: belief
 SELECT belief FROM cache_beliefs WHERE tenant_id = :tenant_id AND embedder = :embedder
 
+-- name: beliefs
+SELECT embedder, belief FROM cache_beliefs WHERE tenant_id = :tenant_id ORDER BY embedder
+
 -- name: begin_belief
 INSERT INTO cache_beliefs (tenant_id, embedder, belief) VALUES (:tenant_id, :embedder, :belief)
 ON CONFLICT (tenant_id, embedder) DO NOTHING

