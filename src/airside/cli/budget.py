@@ -127,6 +127,36 @@ def report(
     show_table(rows, (by.value, "runs", "calls", *columns, *counts[2:]), "no runs in this window")
 
 
+@app.command()
+def tokens(
+    context: typer.Context,
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="name of an agent")],
+    since: Annotated[str, typer.Option(help="a date, an instant (ISO 8601, UTC), or an age such as 24h, 7d, 2w")] = "",
+    json_: Json = False,
+) -> None:
+    """Tell where the tokens of an agent's latest runs went, and what would save some."""
+    more = {"since_us": instant_us(since)} if since else {}
+    with session_of(context).client() as client:
+        found = client.get("/api/v1/costs/tokens", agent=agent, **more)
+    if json_:
+        show_json(found)
+        return
+    rows = [
+        {"input": row["kind"], "share": f"{row['share']:.0%}", "tokens": str(row["tokens"])}
+        for row in found["input_by_kind"]
+    ]
+    show_table(rows if found["calls"] else [], ("input", "share", "tokens"), "no model calls yet")
+    structured = found["json_answers"]
+    say(f"{found['input_tokens']} tokens in and {found['output_tokens']} out, in {found['calls']} calls")
+    repeated, cached = found["repeated_prefix_share"], found["cached_share"]
+    say(f"repeated from the call before: {repeated:.0%}; read from a cache: {cached:.0%}")
+    if structured["bytes"]:
+        shares = (structured["whitespace_share"], structured["keys_share"])
+        say(f"structured answers: {shares[0]:.0%} white space, {shares[1]:.0%} names of fields")
+    for advice in found["advice"]:
+        say(advice)
+
+
 def instant_us(text: str) -> int:
     """Return the instant that a person names, in microseconds; raises `invalid_request`."""
     age = re.fullmatch(r"(\d{1,6})([hdw])", text)

@@ -33,6 +33,7 @@ from airside.runs.reviews import Reviews
 from airside.runs.signals import Signals
 from airside.runs.store import Runs
 from airside.runs.sweeper import Sweeper
+from airside.runs.token_report import TokenReports
 from airside.runs.tokens import TokenIdentities
 from airside.runs.webhooks import Webhooks
 from airside.runs.worker import LauncherFor, Parts, Place, Worker
@@ -66,6 +67,7 @@ class RunServices:
     signals: Signals
     allowances: Allowances
     funding: Funding
+    token_reports: TokenReports
 
     settings: Settings
     database: Database
@@ -136,6 +138,7 @@ class RunServices:
             signals=signals,
             allowances=allowances,
             funding=Funding(database, settings, clock, allowances),
+            token_reports=TokenReports(database, keyring),
             settings=settings,
             database=database,
             current=current,

@@ -119,6 +119,17 @@ async def costs(
     return Page(items=items, next_cursor=after or None)
 
 
+@router.get("/costs/tokens")
+async def tokens(
+    principal: Viewer,
+    plane: PlaneOf,
+    agent: Annotated[str, Query(min_length=1, max_length=100)],
+    since_us: Instant = 0,
+) -> dict[str, Any]:
+    """Tell where the tokens of an agent's latest runs went, and what would save some. Sizes only, no content."""
+    return await plane.services.token_reports.of_agent(principal.tenant_id, agent, since_us)
+
+
 def dollars(text: str) -> NanoUsd:
     """Return an amount that a person gave; raises `invalid_request` for what is none, or is beyond USD_MAX."""
     try:
