@@ -139,15 +139,13 @@ async def test_a_wrong_answer_found_by_an_audit_raises_the_threshold() -> None:
 
 
 async def test_agreeing_answers_below_the_threshold_are_learned_from() -> None:
-    async with caches({"semantic": {"similarity": 0.999, "similarity_min": 0.5}}) as c:
-        c.world.fake.reply = answers(c, {"jacket": "Yes, it is."})
-        await c.asked(await c.who(), "Is the blue jacket available in size M?", "semantic")
-        assert await c.asked(await c.who(), "Does the blue jacket come in size M?", "semantic") == ""
-        trials = [row["trials"] for row in await rows(c, "SELECT trials FROM cache_entries")]
-        if not any("true" in one for one in trials):
-            pytest.skip("the rules do not verify this pair any more")
+    async with caches({"semantic": {"similarity": 1.0, "similarity_min": 0.5}}) as c:
+        c.world.fake.reply = answers(c, {"Django": "In the settings."})
+        await c.asked(await c.who(), "How do I sort logs in Django?", "semantic")
+        assert await c.asked(await c.who(), "In Django, how do I sort the logs?", "semantic") == ""
         (total,) = await rows(c, "SELECT trials, wrong FROM cache_totals WHERE kind = 'explored'")
         assert (total["trials"], total["wrong"]) == (1, 0)
+        assert any("true" in row["trials"] for row in await rows(c, "SELECT trials FROM cache_entries"))
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,8 @@ class Caches:
         headers = {"authorization": f"Bearer {token_of(who)}", **({HEADER: wish} if wish else {})}
         value = {"model": "fake-large", "messages": [{"role": "user", "content": text}], **body}
         response = await self.world.http.post("/v1/chat/completions", json=value, headers=headers)
-        await self.plane.afterwork.drain(10.0)
+        while self.plane.afterwork.pending:  # what is remembered is counted after that
+            await self.plane.afterwork.drain(10.0)
         return response
 
     async def asked(self, who: Identity, text: str = "Hello", wish: str = "exact", **body: Any) -> str:
