@@ -54,7 +54,7 @@ def betas(header: str) -> tuple[str, ...]:
             raise AirsideError(
                 Code.POLICY_DENIED,
                 f"the beta feature {name[:64]!r} is none of those that are passed on",
-                advice="Leave it out of anthropic-beta; docs/model-formats.md lists what is passed on.",
+                advice="Leave it out of anthropic-beta; docs/models.md lists what is passed on.",
             )
     return tuple(names)
 
