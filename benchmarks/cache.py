@@ -51,7 +51,7 @@ from benchmarks.figures import figure, option
 
 FALSE_HITS_MAX, RECALL_MIN = 0.01, 0.40
 GPTCACHE = ("gptcache==0.1.44", "faiss-cpu", "numpy", "sqlalchemy")
-REAL_MAX, BENT_OF_REAL = 1_200, 1_500
+REAL_MAX, BENT_OF_REAL = 800, 1_000
 STREAMS_SEED = 7
 
 
@@ -207,6 +207,7 @@ def rates(served: list[Served]) -> dict[str, Any]:
 async def gptcache(embedder: LocalEmbedder, kept: list[str], queries: list[Query]) -> list[Served]:
     """Ask GPTCache the same; raises OSError or CalledProcessError if it cannot be run."""
     call = model_call(_somebody())
+    queries = [query for query in queries if not query.source.startswith("real bent")]  # half of the work
     texts = list(dict.fromkeys([*kept, *[query.text for query in queries]]))
     vectors = [vector for (vector,) in [await embedder.embed(call, [text]) for text in texts]]
     known = {text: list(array("f", vector)) for text, vector in zip(texts, vectors, strict=True) if vector}
