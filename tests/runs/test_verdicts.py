@@ -89,3 +89,11 @@ def test_what_an_agent_raises_can_be_written_down_whatever_it_holds():
 
     assert message.encode().startswith("ValueError: ? and \ufffd".encode())
     assert code == ""
+
+
+@pytest.mark.parametrize(("answered", "state"), [(0, RunState.FAILED), (2, RunState.PARTIAL)])
+def test_a_run_that_a_provider_fails_keeps_what_it_has_achieved(answered: int, state: RunState) -> None:
+    end = AttemptEnd(EndKind.RAISED, code=Code.UPSTREAM_FAILED.value, message="down")
+    facts = Facts(open_effects=0, held=0, pending=0, unconsumed=0, answered=answered)
+    verdict = decide(a_run(), end, facts, attempts_max=3)
+    assert (verdict.state, verdict.code) == (state, "upstream_failed")

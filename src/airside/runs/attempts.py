@@ -148,6 +148,7 @@ class Attempts:
                 held=sum(call["state"] == "held" and not call["idempotent"] for call in calls),
                 pending=await transitions.pending_approvals(tx, now) if now.suspend else 0,
                 unconsumed=await _unconsumed(tx, now),
+                answered=await _answered(tx, now) if end.code in verdicts.NO_ANSWER else 0,
             )
             agent = self._settings.agents.get(run.agent)
             verdict = verdicts.decide(now, end, facts, agent.attempts_max if agent else 1)
@@ -199,6 +200,11 @@ async def _unconsumed(tx: Transaction, run: RunRecord) -> int:
     if run.attempt == 1:  # everything recorded is its own
         return 0
     row = await tx.one(_SQL["unconsumed_effects"], tenant_id=run.tenant_id, run_id=run.run_id, attempt=run.attempt)
+    return int(row["n"]) if row else 0
+
+
+async def _answered(tx: Transaction, run: RunRecord) -> int:
+    row = await tx.one(_SQL["answered_calls"], tenant_id=run.tenant_id, run_id=run.run_id)
     return int(row["n"]) if row else 0
 
 

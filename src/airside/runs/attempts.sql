@@ -5,6 +5,10 @@
 SELECT call_id, state, effect, idempotent, executor_id FROM calls
 WHERE tenant_id = :tenant_id AND run_id = :run_id AND state IN ('open', 'held')
 
+-- name: answered_calls
+-- What a run has achieved, roughly.
+SELECT COUNT(*) AS n FROM calls WHERE tenant_id = :tenant_id AND run_id = :run_id AND state = 'ok'
+
 -- name: unconsumed_effects
 SELECT count(*) AS n FROM calls WHERE tenant_id = :tenant_id AND run_id = :run_id AND effect <> 'read'
     AND state IN ('open', 'ok', 'error', 'held') AND consumed < :attempt

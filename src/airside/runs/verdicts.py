@@ -19,6 +19,8 @@ NOT_THE_AGENTS_FAULT = frozenset({Code.JOURNAL_UNAVAILABLE, Code.UNAUTHENTICATED
 """Refusals that mean that airside was away, or frozen past its leases: the attempt counts as crashed."""
 
 ENOUGH = frozenset({Code.BUDGET_EXHAUSTED, Code.NO_PROGRESS})
+NO_ANSWER = frozenset({Code.UPSTREAM_FAILED, Code.UPSTREAM_TIMEOUT, Code.BREAKER_OPEN})
+"""Failures of a provider or tool: a run that had achieved something by then is `partial` and not `failed` (E3)."""
 """Refusals that end a run with what it has come to."""
 
 
@@ -26,13 +28,15 @@ class Facts(Struct, frozen=True):
     """What the database says at the moment of the verdict.
 
     `open_effects` are side effects still under way that must not be repeated, `held` those whose outcome nobody knows,
-    `pending` approvals that wait for a person, `unconsumed` recorded side effects that the attempt did not come to.
+    `pending` approvals that wait for a person, `unconsumed` recorded side effects that the attempt did not come to,
+    `answered` calls that came to something.
     """
 
     open_effects: int
     held: int
     pending: int
     unconsumed: int
+    answered: int = 0
 
 
 class Verdict(Struct, frozen=True):
@@ -83,7 +87,7 @@ def _ended(run: RunRecord, end: AttemptEnd, facts: Facts, attempts_max: int) -> 
         )
     if end.kind is EndKind.RETURNED:
         return Verdict(RunState.SUCCEEDED)
-    if end.code in ENOUGH:
+    if end.code in ENOUGH or (end.code in NO_ANSWER and facts.answered):
         return Verdict(RunState.PARTIAL, end.code, end.message)
     return Verdict(RunState.FAILED, end.code or Code.AGENT_FAILED.value, end.message)
 

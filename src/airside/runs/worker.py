@@ -27,7 +27,7 @@ from airside.runs.orphans import Orphans
 from airside.runs.record import RunRecord, of_row
 from airside.runs.signals import Signals
 from airside.runs.store import Runs
-from airside.runs.verdicts import ENOUGH
+from airside.runs.verdicts import ENOUGH, NO_ANSWER
 
 _SQL = load("airside.runs", "attempts.sql")
 _log = structlog.get_logger(__name__)
@@ -222,7 +222,7 @@ class Worker:
         run, parts = live.started.run, self._parts
         if end.kind is EndKind.RETURNED:
             body = end.result
-        elif end.code in ENOUGH:
+        elif end.code in ENOUGH | NO_ANSWER:
             body = await partial.compose(parts.database, parts.keyring, run, end.message, returned=end.result)
         elif end.kind is EndKind.STOPPED and not self._closing.is_set():
             now = await parts.runs.get(run.tenant_id, run.run_id)
