@@ -1,5 +1,6 @@
 """Responses streams taken apart and written anew: however they are cut, both modes must say the same."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airside.core.call import Usage
+from airside.core.errors import AirsideError
 from airside.gateways.models.formats.openai_responses.events import Delivered, Shown, frame, spelled
 from airside.gateways.models.formats.openai_responses.format import RESPONSES, shown
 from airside.gateways.models.formats.openai_responses.stream import Assembler, rest
@@ -124,7 +126,9 @@ BLOCKS = st.lists(
         TEXTS.map(Text),
         st.tuples(TEXTS, st.text(max_size=4)).map(lambda made: Thinking(made[0], "anthropic", made[1])),
         st.just(Thinking("", "anthropic", sealed="closed")),
-        TEXTS.map(lambda text: ToolCall("c1", "find", json.dumps({"text": text}))),
+        st.tuples(TEXTS, st.integers(0, 9)).map(
+            lambda made: ToolCall(f"c{made[1]}", "find", json.dumps({"text": made[0]}), "sig" * (made[1] % 2))
+        ),
         TEXTS.map(Refused),
     ),
     max_size=6,
@@ -170,9 +174,18 @@ def test_what_a_client_gives_back_is_what_was_said(blocks: list[Any]) -> None:
     assert [block for block in got if isinstance(block, ToolCall)] == [
         block for block in blocks if isinstance(block, ToolCall)
     ]
-    signed = [block for block in blocks if isinstance(block, Thinking) and (block.signature or block.sealed)]
-    kept = [block for block in got if isinstance(block, Thinking)]
-    assert all(block in kept for block in signed)
+    thoughts = [block for block in blocks if isinstance(block, Thinking)]
+    assert sorted(block.signature + block.text for block in got if isinstance(block, Thinking)) == sorted(
+        block.signature + block.text for block in thoughts
+    )
+
+
+@pytest.mark.parametrize("sealed", ["", "!!!", "e30", "W10=", "eyJ0aG91Z2h0cyI6IDN9", "/w==", "é"])
+def test_what_a_client_makes_of_carried_thoughts_is_not_our_failure(sealed: str) -> None:
+    item = {"type": "reasoning", "summary": [], "encrypted_content": "airside1." + sealed}
+    body = json.dumps({"model": "m", "input": [item]}).encode()
+    with contextlib.suppress(AirsideError):
+        RESPONSES.prompt(RESPONSES.parse(body, Addressed(), bytes_max=1_000))
 
 
 def test_text_passes_on_unchanged_while_it_arrives() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from airside.core.errors import AirsideError, Code
 from airside.gateways.models.formats.openai_responses import items, request, stream, usage
@@ -31,9 +33,22 @@ from airside.gateways.models.message import (
 
 NAME = "openai_responses"
 CARRIED = "airside1."
-"""Begins the `encrypted_content` of reasoning that another format gave: it carries the blocks, for their way back."""
+"""Begins the `encrypted_content` of reasoning that another format gave: see `Carried`."""
 _NOT_HELD = ("top_logprobs", "context_management", "max_tool_calls", "image", "access_programs")
-_thoughts = msgspec.json.Decoder(tuple[Thinking, ...]).decode
+
+
+class Carried(Struct, frozen=True):
+    """What a client carries for another format, for its way back: thoughts, and signatures by tool-call id."""
+
+    thoughts: tuple[Thinking, ...] = ()
+    signatures: dict[str, str] = {}
+
+    def sealed(self) -> str:
+        """Return it as the `encrypted_content` of a reasoning item."""
+        return CARRIED + base64.urlsafe_b64encode(msgspec.json.encode(self)).decode()
+
+
+_carried = msgspec.json.Decoder(Carried).decode
 
 
 def prompt(asked: ModelRequest) -> Prompt:
@@ -41,7 +56,7 @@ def prompt(asked: ModelRequest) -> Prompt:
     request.refuse_references(asked)
     try:
         return _prompt(asked, asked.value)
-    except (LookupError, TypeError, AttributeError, ValueError):
+    except (LookupError, TypeError, AttributeError, ValueError, msgspec.MsgspecError):
         raise AirsideError(Code.INVALID_REQUEST, "an item or a tool of the request is not well formed") from None
 
 
@@ -71,7 +86,7 @@ def answer(body: bytes) -> Answer:
     value = response(body)
     try:
         blocks = [block for item in value["output"] for block in _spoken(item)]
-    except (LookupError, TypeError, AttributeError, ValueError, AirsideError):
+    except (LookupError, TypeError, AttributeError, ValueError, AirsideError, msgspec.MsgspecError):
         raise BrokenAnswer("the response holds an item that cannot be read") from None
     return Answer(
         blocks=tuple(blocks),
@@ -107,26 +122,35 @@ def _stop(value: Mapping[str, Any], blocks: Iterable[Block]) -> Stop:
 def _messages(conversation: Iterable[Mapping[str, Any]]) -> Iterable[Message]:
     """Yield the turns: what the assistant said, thought and called in a row is one; `at` is its first item."""
     turn: list[Block] = []
+    signatures: dict[str, str] = {}
     begun = NOWHERE
     for index, item in enumerate(conversation):
         kind = items.kind_of(item)
         if kind in items.CALLS or kind == "reasoning" or (kind == "message" and item["role"] == "assistant"):
             begun = index if not turn else begun
+            carried = _opened(item) if kind == "reasoning" else None
+            signatures |= carried.signatures if carried is not None else {}
             turn += _spoken(item)
             continue
         if turn:
-            yield Message("assistant", _ordered(turn), begun)
+            yield Message("assistant", _ordered(turn, signatures), begun)
             turn = []
         yield _message(index, kind, item)
     if turn:
-        yield Message("assistant", _ordered(turn), begun)
+        yield Message("assistant", _ordered(turn, signatures), begun)
 
 
-def _ordered(turn: Iterable[Block]) -> tuple[Block, ...]:
-    """Put thoughts that have no words first: they were given after the text, because a stream cannot show them."""
-    blocks = list(turn)
+def _ordered(turn: Iterable[Block], signatures: Mapping[str, str]) -> tuple[Block, ...]:
+    """Return a turn as it was said: thoughts without words, which a stream cannot show in their place, come first."""
+    blocks = [_signed(block, signatures) for block in turn]
     silent = [block for block in blocks if isinstance(block, Thinking) and not block.text]
-    return (*silent, *[block for block in blocks if block not in silent])
+    return (*silent, *[block for block in blocks if not (isinstance(block, Thinking) and not block.text)])
+
+
+def _signed(block: Block, signatures: Mapping[str, str]) -> Block:
+    if isinstance(block, ToolCall) and block.call_id in signatures:
+        return replace(block, signature=signatures[block.call_id])
+    return block
 
 
 def _message(index: int, kind: str, item: Mapping[str, Any]) -> Message:
@@ -147,22 +171,25 @@ def _spoken(item: Mapping[str, Any]) -> list[Block]:
     if kind == "reasoning":
         return _reasoned(item)
     if kind == "function_call":
-        return [ToolCall(item["call_id"], item["name"], item.get("arguments") or "{}", item.get("signature") or "")]
+        return [ToolCall(item["call_id"], item["name"], item.get("arguments") or "{}")]
     raise _unheld(f"an item of the type {kind}")
 
 
 def _reasoned(item: Mapping[str, Any]) -> list[Block]:
+    carried = _opened(item)
+    if carried is not None:
+        return list(carried.thoughts)
     sealed = item.get("encrypted_content") or ""
-    if sealed.startswith(CARRIED):
-        return list(_thoughts(base64.urlsafe_b64decode(sealed.removeprefix(CARRIED))))
     parts = item.get("content") or item.get("summary") or ()
     text = "\n\n".join(part["text"] for part in parts)
     return [Thinking(text, NAME, sealed=sealed, item_id=str(item.get("id") or ""))]
 
 
-def carried(thoughts: Iterable[Thinking]) -> str:
-    """Return the `encrypted_content` in which a client carries another format's thoughts."""
-    return CARRIED + base64.urlsafe_b64encode(msgspec.json.encode(tuple(thoughts))).decode()
+def _opened(item: Mapping[str, Any]) -> Carried | None:
+    sealed = item.get("encrypted_content")
+    if not isinstance(sealed, str) or not sealed.startswith(CARRIED):
+        return None
+    return _carried(base64.urlsafe_b64decode(sealed.removeprefix(CARRIED)))
 
 
 def _content(content: Any) -> list[Block]:

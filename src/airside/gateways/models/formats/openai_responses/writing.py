@@ -8,7 +8,7 @@ import msgspec
 
 from airside.gateways.models.formats.openai_responses import request as requests
 from airside.gateways.models.formats.openai_responses import stream, usage
-from airside.gateways.models.formats.openai_responses.reading import NAME, carried
+from airside.gateways.models.formats.openai_responses.reading import NAME, Carried
 from airside.gateways.models.formats.port import ModelRequest
 from airside.gateways.models.message import (
     Answer,
@@ -105,10 +105,12 @@ def output(answer: Answer) -> list[dict[str, Any]]:
         if isinstance(block, Media | ToolResult):
             raise untranslatable("media in an answer", "upstream's", NAME)
         said.add(block)
-    if said.silent:
-        said.items.append({"id": f"rs_{said.name()}", "type": "reasoning", "summary": []})
-        _seal(said.items[-1], said.silent)
-    for call in [block for block in answer.blocks if isinstance(block, ToolCall)]:
+    calls = [block for block in answer.blocks if isinstance(block, ToolCall)]
+    silent = Carried(tuple(said.silent), {call.call_id: call.signature for call in calls if call.signature})
+    if silent.thoughts or silent.signatures:
+        item = {"id": f"rs_{said.name()}", "type": "reasoning", "summary": [], "encrypted_content": silent.sealed()}
+        said.items.append(item)
+    for call in calls:
         said.items += [_call(call) | {"id": f"fc_{said.name()}", "status": "completed"}]
     return said.items or [stream.item_of("text", "", said.name())]
 
@@ -147,13 +149,7 @@ class _Said:
             self.items.append(stream.item_of("thinking", "", self.name()))
         self._thoughts.append(block)
         self.items[-1]["summary"][0]["text"] += block.text
-        _seal(self.items[-1], self._thoughts)
-
-
-def _seal(item: dict[str, Any], thoughts: list[Thinking]) -> None:
-    """Let the client carry what the format that thought needs back."""
-    if any(thought.signature or thought.sealed for thought in thoughts):
-        item["encrypted_content"] = carried(thoughts)
+        self.items[-1]["encrypted_content"] = Carried(tuple(self._thoughts)).sealed()
 
 
 def _items(message: Message) -> Iterable[dict[str, Any]]:
@@ -200,8 +196,7 @@ def _said(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
-    value = {"type": "function_call", "call_id": call.call_id, "name": call.name, "arguments": call.arguments}
-    return value | ({"signature": call.signature} if call.signature else {})
+    return {"type": "function_call", "call_id": call.call_id, "name": call.name, "arguments": call.arguments}
 
 
 def _part(block: Block) -> dict[str, Any]:
