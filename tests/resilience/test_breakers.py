@@ -20,7 +20,7 @@ from tests.runs.house import eventually
 
 MODEL = (Dependency(SHARED, "provider:x"), Dependency(SHARED, "model:x/m"))
 TOOL = (Dependency("default", "tool:t"),)
-QUICK = BreakerSettings(cool_down_s=0.05, cool_down_s_max=0.2, consecutive_failures=3, probe_lease_s=0.4)
+QUICK = BreakerSettings(cool_down_s=0.05, cool_down_s_max=0.2, consecutive_failures=3, probe_lease_s=2.0)
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ def bulkheads(**changes: object) -> LocalBulkheads:
 
 def is_empty(rooms: LocalBulkheads) -> bool:
     """Whether nobody holds a place, waits for one, or has left a trace."""
-    return not any((rooms._agents, rooms._tenants, rooms._upstreams, rooms._lines, rooms._waiting))
+    rooms._forget_idle()
+    return not any((rooms._bounds, rooms._lines, rooms._round, rooms._waiting))
 
 
 async def test_a_hanging_agent_leaves_room_for_another() -> None:
