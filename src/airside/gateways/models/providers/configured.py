@@ -50,7 +50,11 @@ def providers(configured: Mapping[str, ProviderSettings], *, mark_prefixes: bool
 def _reached(name: str, provider: ProviderSettings, pricing: Pricing, *, mark_prefixes: bool) -> Provider:
     """Return a provider at the other end of a network."""
     upstream = Http1Upstream(connections_max=provider.connections_max)
+    around: Callable[[Service], Service] = Prefixed if mark_prefixes else _as_it_is
     if provider.kind == "vertex":
-        return Vertex(name, provider, upstream, pricing)
-    service = _SERVICES[provider.kind](name, provider)
-    return HttpProvider(name, provider, Prefixed(service) if mark_prefixes else service, upstream, pricing)
+        return Vertex(name, provider, upstream, pricing, around=around)
+    return HttpProvider(name, provider, around(_SERVICES[provider.kind](name, provider)), upstream, pricing)
+
+
+def _as_it_is(service: Service) -> Service:
+    return service

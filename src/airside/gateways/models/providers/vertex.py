@@ -16,7 +16,7 @@ from airside.gateways.models.provider import Ask
 from airside.gateways.models.providers.bedrock import without_model
 from airside.gateways.models.providers.credentials import FreshFile
 from airside.gateways.models.providers.google_tokens import AccountTokens, load_account
-from airside.gateways.models.providers.http import HttpProvider
+from airside.gateways.models.providers.http import HttpProvider, Service
 from airside.gateways.models.providers.services import PLAIN_HEADERS, base_host
 from airside.gateways.models.upstream import Upstream
 
@@ -26,9 +26,20 @@ _CLAUDE = "claude"
 
 
 class Vertex:
-    """`Provider` for `kind: vertex`: a model whose name begins with `claude` is Anthropic's, any other is Google's."""
+    """`Provider` for `kind: vertex`: a model whose name begins with `claude` is Anthropic's, any other is Google's.
 
-    def __init__(self, name: str, settings: ProviderSettings, upstream: Upstream, pricing: Pricing) -> None:
+    `around` is put around the services, as for every other provider.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: ProviderSettings,
+        upstream: Upstream,
+        pricing: Pricing,
+        *,
+        around: Callable[[Service], Service],
+    ) -> None:
         tokens, project = _tokens(name, settings, upstream)
         if not settings.region or not project:
             raise AirsideError(Code.MISCONFIGURED, f"providers.{name}.region and .project are needed")
@@ -38,8 +49,8 @@ class Vertex:
         place = f"{root}/v1/projects/{quote(project, safe='')}/locations/{quote(settings.region, safe='')}/publishers"
         self.name = name
         self.timeout_s = settings.timeout_s
-        self._google = HttpProvider(name, settings, _Google(place, tokens), upstream, pricing)
-        self._anthropic = HttpProvider(name, settings, _Anthropic(place, tokens), upstream, pricing)
+        self._google = HttpProvider(name, settings, around(_Google(place, tokens)), upstream, pricing)
+        self._anthropic = HttpProvider(name, settings, around(_Anthropic(place, tokens)), upstream, pricing)
 
     def price(self, model: str) -> Price:
         """Return the listed price of a model."""
