@@ -94,7 +94,7 @@ async def test_good_probes_close_it_for_everybody(
     one, two = pair
     fail(one)
     for breakers in (two, one):
-        await until(lambda breakers=breakers: not breakers.closed(MODEL))
+        await until(lambda breakers=breakers: not any(breakers.closed((each,)) for each in MODEL))
         (await probe(breakers)).end(Sign.GOOD)
     await until(lambda: one.closed(MODEL) and two.closed(MODEL))
     await until(lambda: operators.kinds().count("breaker.closed") == 2)
