@@ -10,6 +10,7 @@ from airside.config.settings import Settings
 from airside.core.ports import Forward, Step
 from airside.gateways.dependencies import dependencies_of
 from airside.gateways.models.asides import Asides
+from airside.gateways.models.batching.group import Group, Widen
 from airside.gateways.models.context.leaving import Leaving
 from airside.gateways.models.context.step import Context
 from airside.gateways.models.formats.openai_embeddings.format import EMBEDDINGS
@@ -67,9 +68,10 @@ def pipeline(
         route_step(ground, afterwork, asides, routes, policy),
         Park(services.suspensions, ground.resilience.breakers, dependencies_of),
         fallback_step(ground, services, routes, policy),
+        Widen(settings.batching),
         *calling,
     ]
-    return lambda terminal: compose(steps, terminal)
+    return lambda terminal: compose(steps, Group(settings.batching, terminal))
 
 
 def _progress(ground: Ground, services: RunServices) -> Progress:

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
+from airside.config.batching import BatchingSettings
 from airside.config.budgets import BudgetSettings, ProgressSettings, RunBudget
 from airside.config.cache import CacheSettings
 from airside.config.context import ContextSettings
@@ -210,6 +211,7 @@ class Settings(BaseSettings):
     providers: dict[str, ProviderSettings] = {}
     models: dict[str, ModelSettings] = {}
     budgets: BudgetSettings = BudgetSettings()
+    batching: BatchingSettings = BatchingSettings()
     agents: dict[str, AgentSettings] = {}
     tools: ToolSettings = ToolSettings()
     policy: PolicySettings = PolicySettings()

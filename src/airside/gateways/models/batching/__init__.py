@@ -1,0 +1,1 @@
+"""Several calls as one: callers that allow it are asked together (`group`)."""
