@@ -118,6 +118,18 @@ def last_of(stream: bytes) -> dict[str, Any]:
     return found
 
 
+async def test_reasoning_that_cannot_come_back_is_left_behind(tmp_path: Path) -> None:
+    async with remembering(tmp_path, "azure") as (w, plane):
+        acts(w, await plane.start_run())
+        whole = (await w.http.post("/v1/responses", json={"model": "m", "input": "First?"})).json()
+        whole["output"].insert(0, {"id": "rs_1", "type": "reasoning", "summary": []})
+        w.fake.faults.append(Fault(raw=json.dumps(whole).encode()))
+        first = await w.openai.responses.create(model="m", input="Again?")
+        assert [item.type for item in first.output] == ["reasoning", "message"]
+        await w.openai.responses.create(model="m", input="Second?", previous_response_id=first.id)
+        assert [item.get("role") for item in w.fake.requests[-1]["input"]] == ["user", "assistant", "user"]
+
+
 @pytest.mark.parametrize("streams", [False, True])
 async def test_a_later_attempt_gets_the_same_bytes_and_the_same_ids(tmp_path: Path, streams: bool) -> None:
     async with remembering(tmp_path) as (w, plane):

@@ -131,9 +131,10 @@ class Histories:
         wanted = item["id"]
         found = _named(kept.output, wanted) if kept is not None else None
         found = found or await self._searched(identity, wanted)
-        if found is None:
+        resent = items.continued([found]) if found is not None else []
+        if not resent:
             raise _unknown(f"item {wanted[:120]!r} in this run")
-        return items.continued([found])[0]
+        return resent[0]
 
     async def _searched(self, identity: Identity, wanted: str) -> dict[str, Any] | None:
         key = await self._keyring.subject(identity.tenant_id, identity.subject)

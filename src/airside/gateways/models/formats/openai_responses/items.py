@@ -110,5 +110,12 @@ def restored(kept: Sequence[bytes]) -> list[dict[str, Any]]:
 
 
 def continued(output: Iterable[Item]) -> list[dict[str, Any]]:
-    """Return the items of an answer as a later request gives them back: without names that the provider forgot."""
-    return [{name: value for name, value in item.items() if name not in _UNNAMED} for item in output]
+    """Return the items of an answer as a later request gives them back: without names that the provider forgot, and
+    without reasoning of which it gave nothing to bring back.
+    """
+    kept = [item for item in output if kind_of(item) != "reasoning" or _can_come_back(item)]
+    return [{name: value for name, value in item.items() if name not in _UNNAMED} for item in kept]
+
+
+def _can_come_back(item: Item) -> bool:
+    return bool(item.get("encrypted_content") or item.get("content"))

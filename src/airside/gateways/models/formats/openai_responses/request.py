@@ -107,7 +107,7 @@ def upstream_body(request: ModelRequest, *, model: str, output_tokens: int) -> b
     fields["store"] = Raw(b"false")
     fields["max_output_tokens"] = Raw(b"%d" % output_tokens)
     include = request.value.get("include") or []
-    if ENCRYPTED not in include and reasons(request.value, model):
+    if ENCRYPTED not in include and (reasons(request.value, model) or reasons(request.value, request.model)):
         fields["include"] = Raw(_encode([*include, ENCRYPTED]))
     return _encode(fields)
 
