@@ -130,7 +130,7 @@ def _json(block: Any) -> Any:
 
 
 @pytest.mark.parametrize(("face", "language"), PAIRS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(PROMPTS)
 def test_a_request_means_the_same_in_the_upstreams_words(face: Format, language: Format, prompt: Prompt) -> None:
     asked = written(face, prompt)
@@ -181,7 +181,7 @@ HELLO = Prompt(messages=(Message("user", (Text("Hello"),)),))
 
 
 @pytest.mark.parametrize(("upstream", "face"), PAIRS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(ANSWERS)
 def test_an_answer_says_the_same_in_the_clients_words(upstream: Format, face: Format, answer: Answer) -> None:
     if upstream is not MESSAGES:
@@ -194,7 +194,7 @@ def test_an_answer_says_the_same_in_the_clients_words(upstream: Format, face: Fo
 
 
 @pytest.mark.parametrize(("upstream", "face"), PAIRS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(ANSWERS, st.lists(st.integers(1, 300), max_size=8))
 def test_a_stream_says_what_the_whole_answer_says(
     upstream: Format, face: Format, answer: Answer, cuts: list[int]
