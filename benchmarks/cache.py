@@ -172,9 +172,12 @@ async def learning(bench: Bench, half: list[Group], real: list[str]) -> list[Ser
 
 
 def at_most(wrong: int, hits: int, confidence: float = 0.95) -> float:
-    """Return the upper bound of Clopper and Pearson on a rate."""
+    """Return the upper bound of Clopper and Pearson on a rate; of Wilson where many were wrong."""
     if hits == 0:
         return 1.0
+    if wrong > 30:
+        p, z = wrong / hits, 1.645
+        return (p + z * z / (2 * hits) + z * ((p * (1 - p) + z * z / (4 * hits)) / hits) ** 0.5) / (1 + z * z / hits)
     low, high = wrong / hits, 1.0
     for _ in range(60):
         middle = (low + high) / 2
@@ -260,8 +263,9 @@ async def main() -> None:
             if one.wrong or (option("verbose", 0) > 1 and not one.given and one.query.source == "paraphrase"):
                 print(one.query.source, "|", one.query.text, "|", one.given, one.similarity, file=sys.stderr)
     try:
-        peer: list[Served] | None = await gptcache(embedder, kept, queries)
-        why = ""
+        left_out = option("gptcache", "") == "none"
+        peer = None if left_out else await gptcache(embedder, kept, queries)
+        why = "left out" if left_out else ""
     except (OSError, subprocess.SubprocessError) as error:
         peer, why = None, f"GPTCache did not run: {error}"
     for backend in closing:

@@ -14,8 +14,8 @@ from airside.core.errors import AirsideError, Code
 from airside.gateways.models.caching.question import Question, read
 from airside.gateways.models.caching.store import Known
 
-NEAREST = 3
-"""How many of the nearest questions are verified."""
+NEAREST = 24
+"""How many of the nearest questions are verified: look-alikes stand close, and each is vetoed before the next is seen."""
 
 
 class Near(Struct, frozen=True):

@@ -17,7 +17,6 @@ from airside.gateways.models.formats.anthropic.format import MESSAGES
 from airside.gateways.models.formats.port import Format
 from airside.gateways.models.providers.http import Service
 
-MARKS_MAX = 4
 PREFIX_TOKENS_MIN = 1_024
 """The shortest beginning that any model keeps."""
 

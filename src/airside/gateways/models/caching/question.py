@@ -5,6 +5,7 @@ Rules only, no model: the same text always reads the same, and every difference 
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -81,6 +82,7 @@ class Question(Struct, frozen=True):
     words: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=4_096)
 def read(text: str) -> Question:
     """Take a question apart. Never raises: what cannot be read says why in `unreadable`."""
     plain = unicodedata.normalize("NFKC", text).strip()

@@ -32,6 +32,8 @@ AGREE_COSINE = 0.92
 """Two answers of different words agree above this, if also their numbers and negations are equal."""
 
 ANSWER_CHARS = 600
+SHOWN_MAX = 4
+"""Candidates in a note: the last ones judged, of which the very last decided."""
 
 
 class Candidate(Struct, frozen=True):
@@ -60,7 +62,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
         """The verdict without content, for the journal."""
         shown = [
             {"similarity": round(one.similarity, 4), "vetoes": list(one.vetoes), "threshold": round(one.threshold, 4)}
-            for one in self.candidates
+            for one in self.candidates[-SHOWN_MAX:]
         ]
         return {"decision": self.decision, "candidates": shown}
 
