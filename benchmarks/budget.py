@@ -42,7 +42,7 @@ OUTPUT_TOKENS = 50
 NANOUSD_PER_TOKEN = 10_000
 ROUNDS = option("rounds", 6)
 KILLS = option("kills", 4)
-TREES = option("trees", 200)
+TREES = option("trees", 100)
 SEED = option("seed", 2026)
 _ANSWERED = Query("answered", "SELECT count(*) AS calls FROM calls WHERE state = 'ok'")
 

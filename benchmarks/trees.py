@@ -72,6 +72,7 @@ class Garden:
         self.paths: dict[str, list[str]] = {}
         self.allowed: dict[str, Counter[str]] = {}
         self.found = Found()
+        self._planting = asyncio.Lock()
 
     async def play(self, clients: int = 5, steps: int = 10) -> Found:
         """Grow the tree, let clients spend from it, bury the dead, and return what is wrong."""
@@ -97,10 +98,9 @@ class Garden:
 
     async def _add_run(self, run_id: str) -> None:
         path = self.paths[run_id]
+        await self._plant(path)
 
         async def body(tx: Transaction) -> None:
-            for node in path:
-                await self._add_node(tx, node)
             key = {"tenant_id": self.tenant, "run_id": run_id, "now_us": tx.now_us}
             text = msgspec.json.encode(path).decode()
             more = {"agent": "spender", "subject": run_id, "supervised": 1, "input": b"{}", "budget_path": text}
@@ -110,11 +110,19 @@ class Garden:
 
         await self.home.database.transact(body)
 
-    async def _add_node(self, tx: Transaction, node: str) -> None:
-        if node not in self.allowed:
-            limits = self._limits()
-            await tx.execute(_SQL["add_budget"], tenant_id=self.tenant, node=node, **limits, turn_tool_calls=None)
-            self.allowed[node] = Counter({name: limit for name, limit in limits.items() if limit is not None})
+    async def _plant(self, path: list[str]) -> None:
+        """Add the nodes of a path that are not there yet."""
+        async with self._planting:
+            fresh = {node: self._limits() for node in path if node not in self.allowed}
+
+            async def body(tx: Transaction) -> None:
+                for node, limits in fresh.items():
+                    key = {"tenant_id": self.tenant, "node": node, "turn_tool_calls": None}
+                    await tx.execute(_SQL["add_budget"], **key, **limits)
+
+            await self.home.database.transact(body)
+            for node, limits in fresh.items():
+                self.allowed[node] = Counter({name: limit for name, limit in limits.items() if limit is not None})
 
     def _limits(self) -> dict[str, int | None]:
         """Return random limits, of which some are zero and some are none."""
@@ -147,12 +155,7 @@ class Garden:
         """Charge a run's further calls to new nodes; calls under way stay with the old ones."""
         run_id = random.choice(list(self.paths))
         path = [node if node.startswith("run:") else f"{node}+" for node in self.paths[run_id]]
-
-        async def body(tx: Transaction) -> None:
-            for node in path:
-                await self._add_node(tx, node)
-
-        await self.home.database.transact(body)
+        await self._plant(path)
         self.paths[run_id] = path
 
     # The clients.

@@ -1,8 +1,12 @@
-"""Settings of calls that are made together."""
+"""Settings of calls that are made together, and of hours in which work that can wait is done."""
+
+from typing import Annotated
 
 from pydantic import Field
 
 from airside.config.fields import Section
+
+DayTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
 class BatchingSettings(Section):
@@ -11,3 +15,11 @@ class BatchingSettings(Section):
     enabled: bool = True
     window_ms: int = Field(default=30, ge=1, le=10_000, description="how long the first of a group waits for others")
     calls_max: int = Field(default=16, ge=2, le=100, description="questions asked at once")
+
+
+class OffPeakSettings(Section):
+    """When runs that were submitted with `window: off_peak` may begin, in `time_zone`."""
+
+    start: DayTime = Field(default="20:00", description="every day from then on; equal to `end` is the whole day")
+    end: DayTime = Field(default="06:00", description="until then")
+    weekends: bool = Field(default=True, description="Saturdays and Sundays are off-peak as a whole")

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
-from airside.config.batching import BatchingSettings
+from airside.config.batching import BatchingSettings, OffPeakSettings
 from airside.config.budgets import BudgetSettings, ProgressSettings, RunBudget
 from airside.config.cache import CacheSettings
 from airside.config.context import ContextSettings
@@ -155,6 +155,7 @@ class RunSettings(Section):
     """How runs are executed."""
 
     isolation: Literal["auto", "inline", "process", "namespace"] = "auto"
+    off_peak: OffPeakSettings = OffPeakSettings()
     slots: int = Field(default=8, ge=1, le=1_000, description="attempts at the same time in one worker")
     tenant_runs_max: int = Field(default=64, ge=1, le=100_000, description="running runs of a tenant")
     queue_max: int = Field(default=100_000, ge=1, le=10_000_000, description="queued runs of a tenant; more get 429")

@@ -7,13 +7,14 @@ import msgspec
 from msgspec import Struct
 
 from airside.config.settings import Settings
+from airside.core.clock import SECOND_US
 from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_id
 from airside.core.ports import Body, Database, Keyring, SubjectKey, Transaction
 from airside.core.release import Release
 from airside.core.run import RunState
 from airside.journal.queries import load
-from airside.runs import budgets, releases, submission, transitions
+from airside.runs import budgets, off_peak, releases, submission, transitions
 from airside.runs.allowances import Allowances
 from airside.runs.budgets import Node
 from airside.runs.cursor import END, PAGE_MAX, cursor_of, place_of
@@ -25,6 +26,7 @@ from airside.runs.submission import Submission
 _SQL = load("airside.runs", "runs.sql")
 
 QUEUE_COUNT_AGE_US = 250_000
+DELAY_US_MAX = 31 * 86_400 * SECOND_US
 FOLLOW_POLL_S = 0.5
 
 WAITING = frozenset({RunState.QUEUED, RunState.WAITING_APPROVAL, RunState.PARKED, RunState.HELD})
@@ -90,7 +92,14 @@ class Runs:
             await self._room(tx, task.tenant_id)
             nodes[:] = self._allowances.nodes(task.tenant_id, task.labels, run_id, task.agent, tx.now_us)
             run = submission.fresh(
-                task, sealed, nodes, wall_us_max=wall_us_max, run_id=run_id, release=release, now_us=tx.now_us
+                task,
+                sealed,
+                nodes,
+                wall_us_max=wall_us_max,
+                run_id=run_id,
+                release=release,
+                now_us=tx.now_us,
+                ready_us=self._ready_us(task, tx.now_us),
             )
             if add_key:
                 await add_key(tx)
@@ -104,6 +113,12 @@ class Runs:
             self._allowances.made(task.tenant_id, nodes)
             self._signals.tell(run)
         return run
+
+    def _ready_us(self, task: Submission, now_us: int) -> int:
+        """Return when a task may begin; raises `invalid_request` beyond DELAY_US_MAX."""
+        if task.not_before_us > now_us + DELAY_US_MAX:
+            raise AirsideError(Code.INVALID_REQUEST, "not_before_us must be within 31 days")
+        return off_peak.ready_us(self._settings, task.window, task.not_before_us, now_us)
 
     async def _key(self, tenant_id: str, subject: str, *, is_new: bool) -> tuple[SubjectKey, Body[None] | None]:
         """Return a subject's key, and how to write it if the subject begins to exist with its run."""

@@ -16,6 +16,7 @@ from airside.core.run import RunState
 from airside.journal.queries import load
 from airside.runs import transitions
 from airside.runs.budgets import Node
+from airside.runs.off_peak import OFF_PEAK
 from airside.runs.record import RunRecord, of_row
 
 _SQL = load("airside.runs", "runs.sql")
@@ -32,7 +33,8 @@ class Submission(Struct, frozen=True, kw_only=True):
     """A task for an agent. `input` is any JSON value, as canonical bytes.
 
     `labels` may name `business_unit`, `workflow`, `customer` and `user`; the customer, else the user, is the subject
-    whose data the run handles. `priority` is -100 to 100 and, as with `nice`, the lower number goes first.
+    whose data the run handles. It begins not before `not_before_us`, and with the window `off_peak` not before that
+    window opens. `priority` is -100 to 100 and, as with `nice`, the lower number goes first.
     """
 
     tenant_id: str
@@ -43,6 +45,8 @@ class Submission(Struct, frozen=True, kw_only=True):
     webhook_url: str = ""
     idempotency_key: str = ""
     parent_run_id: str = ""
+    not_before_us: int = 0
+    window: str = ""
 
     @property
     def fingerprint(self) -> bytes:
@@ -77,6 +81,8 @@ def check(submission: Submission, settings: Settings) -> None:
             raise AirsideError(Code.INVALID_REQUEST, f"label {name} needs 1 to {LABEL_CHARACTERS_MAX} characters")
         if not value.isprintable():  # labels name budgets, in more than one notation
             raise AirsideError(Code.INVALID_REQUEST, f"label {name} holds characters that cannot be printed")
+    if submission.window not in {"", OFF_PEAK}:
+        raise AirsideError(Code.INVALID_REQUEST, f"window must be empty or {OFF_PEAK}")
     if submission.webhook_url:
         _check_url(submission.webhook_url)
 
@@ -102,6 +108,7 @@ def fresh(
     run_id: str,
     release: str,
     now_us: int,
+    ready_us: int = 0,
 ) -> RunRecord:
     """Return the row of a new run that waits to be executed; `content` is its sealed input."""
     return RunRecord(
@@ -127,7 +134,7 @@ def fresh(
         wall_us_max=wall_us_max,
         running_us=0,
         created_us=now_us,
-        ready_us=now_us,
+        ready_us=max(now_us, ready_us),
         started_us=None,
         ended_us=None,
         webhook_url=submission.webhook_url or None,

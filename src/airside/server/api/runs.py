@@ -33,6 +33,8 @@ class NewRun(Body):
     labels: dict[str, str] = Field(default={}, max_length=10, description="business_unit, workflow, customer, user")
     priority: int = Field(default=0, ge=-100, le=100, description="lower goes first")
     webhook_url: str = Field(default="", max_length=2_000, description="told when the run ends")
+    not_before_us: int = Field(default=0, ge=0, le=2**62, description="begins then or later; within 31 days")
+    window: Literal["", "off_peak"] = Field(default="", description="off_peak: begins in the hours of runs.off_peak")
 
 
 class Move(Body):
@@ -70,6 +72,8 @@ async def submit(
             priority=new.priority,
             webhook_url=new.webhook_url,
             idempotency_key=idempotency_key,
+            not_before_us=new.not_before_us,
+            window=new.window,
         )
     )
     response.headers["location"] = f"/api/v1/runs/{run.run_id}"
