@@ -132,6 +132,17 @@ def test_a_denied_call_fails_its_run(airside: Airside) -> None:
     assert "approval_denied" in told.err
 
 
+def test_a_breaker_is_held_open_listed_and_closed(airside: Airside) -> None:
+    assert "no breaker" in airside("breakers").err
+    assert "held open" in airside("breakers", "--open", "tool:pay").err
+    (item,) = airside("breakers", "--json").json["items"]
+    assert (item["key"], item["state"], item["forced"]) == ("tool:pay", "open", True)
+    assert airside("breakers", "--close", "tool:pay", "--json").json == {"key": "tool:pay", "state": "closed"}
+    assert "closed" in airside("breakers").out
+    assert airside("breakers", "--open", "everything").code == Exit.REFUSED
+    assert airside("breakers", "--open", "tool:pay", "--close", "tool:pay").code == Exit.REFUSED
+
+
 def test_a_kill_is_set_listed_and_lifted(airside: Airside) -> None:
     assert airside("kill", "agent", "payer", "--reason", "drill").code == 0
     assert "drill" in airside("kill").out

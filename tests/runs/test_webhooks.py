@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 
+from airside.config.resilience import NoticeSettings
+from airside.core.clock import SystemClock
 from airside.core.run import RunState
+from airside.resilience.notices import DatabaseNotices
 from airside.runs.webhooks import PublicResolver, backoff_s, is_public, signature
 from tests.runs.house import SECRET, TENANT, House, answer, eventually, house
 
@@ -156,3 +160,22 @@ def test_the_signature_of_the_specifications_example() -> None:
 def test_waiting_grows_to_an_hour() -> None:
     assert [backoff_s(n) for n in (1, 2, 3)] == [2, 6, 18]
     assert backoff_s(30) == 3_600
+
+
+async def test_a_notice_reaches_operators_with_a_signature(plane: House) -> None:
+    async with receiving() as receiver:
+        settings = NoticeSettings(webhook_url=SecretStr(receiver.url + "ops"))
+        notices = DatabaseNotices(plane.backend.database, SystemClock(), settings)
+        notices.tell("*", "breaker.opened", {"key": "provider:x", "reason": "5 calls in a row failed"})
+        await notices.flush()
+
+        async def came() -> bool:
+            return bool(receiver.got)
+
+        await eventually(came, lambda: "no notice came")
+    headers, body = receiver.got[0]
+    event = json.loads(body)
+    assert event["type"] == "notice.breaker.opened"
+    assert event["data"]["notice"]["key"] == "provider:x"
+    stamp = int(headers["webhook-timestamp"])
+    assert headers["webhook-signature"] == signature(SECRET, headers["webhook-id"], stamp, body)

@@ -59,7 +59,7 @@ class Retry:
                 maybe_sent = current.maybe_sent or error.details.get("not_sent") is not True
                 if delivered or (call.side_effect and not call.idempotent and maybe_sent):
                     raise
-                wait_s = max(2.0**attempt + self._uniform(), error.retry_after_s or 0.0)
+                wait_s = max(2.0**attempt, error.retry_after_s or 0.0) + self._uniform()
                 last = attempt + 1 == TRIES_MAX or self._clock.monotonic_s() + wait_s >= deadline_s
                 if last or not self._may_retry(upstream):
                     raise _given_up(current, error, attempt + 1, maybe_sent=maybe_sent) from error
