@@ -15,7 +15,7 @@ from airside.gateways.models.caching.question import Question, read
 from airside.gateways.models.caching.store import Known
 
 NEAREST = 24
-"""How many of the nearest questions are verified: look-alikes stand close, and each is vetoed before the next is seen."""
+"""How many of the nearest questions are verified: look-alikes stand close, and are vetoed one after the other."""
 
 
 class Near(Struct, frozen=True):
