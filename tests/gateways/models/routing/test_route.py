@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from airside.config.routing import FallbackSettings
 from airside.core.call import Usage
 from airside.core.errors import AirsideError, Code
+from airside.gateways.models.formats.openai_embeddings.format import EMBEDDINGS
+from airside.gateways.models.formats.port import Addressed
 from airside.policy.decision import RulePolicy
 from airside.policy.rules import Rules
 from tests.gateways.models.routing.house import EASY, HARD, House, house, price, text_of
@@ -186,3 +190,16 @@ async def test_a_specialised_model_answers_its_domain_only() -> None:
 async def test_text_of_the_answer_is_that_of_the_model() -> None:
     async with house(said={"tiny": "I am tiny."}) as h:
         assert text_of(await h.ask(await h.plane.start_run(), EASY)) == "I am tiny."
+
+
+async def test_embeddings_are_never_routed_nor_answered_by_another_model() -> None:
+    settings = FallbackSettings(chains={"*": ["medium"]}, safe_answer="Please call us.")
+    async with house(routing={"agents": {"agent": "auto"}}, fallbacks=settings) as h:
+        call = h.call(await h.plane.start_run(), model="large")
+        body = msgspec.json.encode({"model": "large", "input": "a cat"})
+        request = EMBEDDINGS.parse(body, Addressed(), bytes_max=1_000)
+        h.models["large"].said = AirsideError(Code.UPSTREAM_FAILED, "down")
+        call = msgspec.structs.replace(call, payload=msgspec.structs.replace(call.payload, request=request))
+        with pytest.raises(AirsideError, match="down"):
+            await h.pipeline(call)
+        assert asked(h) == {"large": 1}

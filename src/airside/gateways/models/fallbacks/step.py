@@ -21,7 +21,7 @@ from airside.core.ports import Forward, Notices, Policy, Suspensions
 from airside.gateways.models.fallbacks.hops import Hop, chain_of, may_go_on, may_help, spoken
 from airside.gateways.models.message import Answer, Text
 from airside.gateways.models.provider import Ask, Route, Routes, on_route
-from airside.gateways.models.routing.needs import lacks, needs_of
+from airside.gateways.models.routing.needs import converses, lacks, needs_of
 from airside.gateways.models.routing.seeing import seen
 from airside.pipeline.waiting import unanswered
 
@@ -57,6 +57,8 @@ class Fallback:
         """Pass the call on. Raises the first model's failure if nothing else answers, with what was tried."""
         ask = call.payload
         if call.kind is not CallKind.MODEL or call.ready is not None or not isinstance(ask, Ask):
+            return await forward(call)
+        if not converses(ask.request):
             return await forward(call)
         try:
             return await forward(call)

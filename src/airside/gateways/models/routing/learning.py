@@ -5,7 +5,6 @@ from. Several verdicts on one answer are weighed by who speaks: a person's feedb
 cascade's check.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any, Protocol
@@ -115,7 +114,7 @@ def _scores(said: Sequence[Row]) -> Mapping[str, float]:
 
 
 def fit_recorded(rows: Sequence[Recorded], routes: Finder, order: Sequence[str], *, seed: int = 0) -> Fitted:
-    """Return what the rows teach about the models in `order`, the strongest last. Takes seconds; see `fit_apart`.
+    """Return what the rows teach about the models in `order`, the strongest last. Takes seconds.
 
     Raises `conflict` if fewer than two models have ROWS_MIN outcomes: there is nothing to choose between.
     """
@@ -153,11 +152,6 @@ def fit_recorded(rows: Sequence[Recorded], routes: Finder, order: Sequence[str],
         "promised": promised,
     }
     return Fitted(learned.classifier, rates, provenance)
-
-
-async def fit_apart(rows: Sequence[Recorded], routes: Finder, order: Sequence[str]) -> Fitted:
-    """Return `fit_recorded` without stopping the event loop."""
-    return await asyncio.to_thread(fit_recorded, rows, routes, order)
 
 
 def _options(

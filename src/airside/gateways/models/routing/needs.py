@@ -5,12 +5,18 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from airside.config.routing import RoutedModel
+from airside.gateways.models.formats.openai_embeddings.format import NAME as EMBEDDINGS
 from airside.gateways.models.formats.port import ModelRequest
 from airside.gateways.models.message import Media, Prompt, ToolResult
 
 BYTES_PER_TOKEN = 4
 OUTPUT_TOKENS = 512
 """What an answer is taken to have where neither the request nor experience says."""
+
+
+def converses(request: ModelRequest) -> bool:
+    """Whether a request is a conversation: vectors of one embedding model mean nothing beside another's."""
+    return request.format.name != EMBEDDINGS
 
 
 class Needs(Struct, frozen=True):

@@ -20,11 +20,11 @@ from airside.gateways.models.routing.candidates import Able, Question, able, dec
 from airside.gateways.models.routing.cascade import Cascade
 from airside.gateways.models.routing.choice import TIERS, Choice, explain_none
 from airside.gateways.models.routing.models import Judges
-from airside.gateways.models.routing.needs import lacks, needs_of
+from airside.gateways.models.routing.needs import converses, lacks, needs_of
 from airside.gateways.models.routing.seeing import seen
 from airside.gateways.models.routing.shadow import Shadow
 from airside.gateways.models.routing.stays import Stays
-from airside.gateways.models.routing.wishes import VIRTUAL, Wish, domains_of, wish_of
+from airside.gateways.models.routing.wishes import VIRTUAL, WISH, Wish, domains_of, wish_of
 from airside.pipeline.refusal import Refusal
 
 DOMAIN_WISH = "domain"
@@ -49,6 +49,7 @@ class RouteStep:
         self._cascade = cascade
         self._shadow = shadow
         self._stays = Stays()
+        self._unasked = not (settings.models or settings.shadow.model)
 
     async def __call__(self, call: Call, forward: Forward) -> Outcome:
         """Pass the call on, aimed at the model that was chosen.
@@ -56,8 +57,12 @@ class RouteStep:
         Raises `invalid_request` for a wish that nothing fulfils, with what each model lacks, `unknown_model` and
         `policy_denied` for a model that the caller names in vain.
         """
+        if self._unasked and WISH not in call.wishes:
+            return await forward(call)
         ask = call.payload
         if call.kind is not CallKind.MODEL or call.ready is not None or not isinstance(ask, Ask):
+            return await forward(call)
+        if not converses(ask.request):
             return await forward(call)
         wish = wish_of(call, ask.request.model, self._settings)
         if wish.mode == "off":
