@@ -40,6 +40,12 @@ def test_a_clock_that_goes_back_gains_nothing_and_blocks_nobody() -> None:
     assert refilled(back, 60, MINUTE_US // 60).units == 11 * UNIT
 
 
+def test_a_transaction_that_waited_for_the_row_gains_nothing_twice() -> None:
+    late = refilled(Level(0, 2_000_000), 60, 1_000_000)
+    assert late == Level(0, 2_000_000)
+    assert refilled(late, 60, 3_000_000).units == UNIT
+
+
 def test_how_long_to_wait() -> None:
     assert wait_s(Level(0, 0), 60, UNIT) == 1.0
     assert wait_s(Level(-60 * UNIT, 0), 60, UNIT) == 61.0

@@ -76,12 +76,34 @@ def test_one_probe_at_a_time_and_not_before_the_cool_down() -> None:
     assert claimed(first, "q", first.probe_until_us, SETTINGS) is not None, "the prober has died"
 
 
+def test_a_claim_that_began_before_another_was_made_does_not_take_it_for_a_clock_that_went_back() -> None:
+    switch = off()
+    first = probing(switch, switch.due_us + SECOND_US)
+    assert claimed(first, "q", switch.due_us, SETTINGS) is None
+
+
 def test_the_end_of_a_probe_that_was_given_away_changes_nothing() -> None:
     switch = off()
     first = probing(switch, switch.due_us)
     second = claimed(first, "q", first.probe_until_us, SETTINGS)
     assert second
     assert ended(second, "p", Sign.FAILED, first.probe_until_us, SETTINGS) is None
+
+
+def test_calls_that_take_longer_than_a_lease_close_it_all_the_same() -> None:
+    now_us = off().due_us
+    switch: Switch | None = off()
+    for number in range(SETTINGS.probes):
+        assert switch
+        slow = claimed(switch, f"slow {number}", now_us, SETTINGS)
+        assert slow
+        now_us = slow.probe_until_us
+        overtaken = claimed(slow, f"next {number}", now_us, SETTINGS)
+        assert overtaken
+        switch = ended(overtaken, f"slow {number}", Sign.GOOD, now_us, SETTINGS)
+        now_us += 60 * SECOND_US
+    assert switch
+    assert switch.state == CLOSED
 
 
 def test_a_cancelled_probe_says_nothing_and_the_next_may_be_at_once() -> None:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 UNIT = 1_000
 MINUTE_US = 60_000_000
+SKEW_US = MINUTE_US
+"""A transaction that waited for the row has the time of its beginning; what is further back is a clock set back."""
 
 
 class Level(NamedTuple):
@@ -30,7 +32,7 @@ def refilled(level: Level, per_minute: int, now_us: int) -> Level:
     capacity = per_minute * UNIT
     elapsed_us = now_us - level.updated_us
     if elapsed_us < 0:
-        return Level(min(level.units, capacity), now_us)
+        return Level(min(level.units, capacity), level.updated_us if elapsed_us > -SKEW_US else now_us)
     gained = elapsed_us * capacity // MINUTE_US
     if not capacity or level.units + gained >= capacity:
         return Level(min(level.units + gained, capacity), now_us)

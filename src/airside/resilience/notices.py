@@ -29,6 +29,7 @@ GROUPS_MAX = 1_000
 POLL_S = 1.0
 CLOSE_S = 2.0
 FORGET_US = 86_400 * SECOND_US
+SKEW_US = 60 * SECOND_US  # a transaction that waited for the row has the time of its beginning
 FORGET_EVERY = 600  # passes
 
 
@@ -107,7 +108,7 @@ class DatabaseNotices:
 
     async def _write(self, tx: Transaction, group: Group, pending: Pending) -> bool:
         interval_us = int(self._settings.interval_s * SECOND_US)
-        near = {"before_us": tx.now_us - interval_us, "ahead_us": tx.now_us + interval_us}
+        near = {"before_us": tx.now_us - interval_us, "ahead_us": tx.now_us + interval_us + SKEW_US}
         if not await tx.execute(_SQL["take"], **group._asdict(), now_us=tx.now_us, **near):
             return False
         body = {"kind": group.kind, "count": pending.count, "notice": dict(pending.body)}

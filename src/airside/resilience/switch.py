@@ -17,6 +17,10 @@ RETRY_AFTER_S_MAX = 60.0
 """The longest time for which a dependency's own Retry-After switches it off."""
 
 
+SKEW_US = 60 * SECOND_US
+"""How far instants may lie ahead beyond that: a transaction that waited for the row has the time of its beginning."""
+
+
 class Switch(Struct, frozen=True, kw_only=True):
     """One row of `breakers` without its key; see 0002_breakers.sql."""
 
@@ -59,8 +63,8 @@ def cool_down_us(trips: int, settings: BreakerSettings, retry_after_s: float | N
 
 def wait_us(switch: Switch, now_us: int, settings: BreakerSettings) -> int:
     """Return how long no probe may be claimed; 0 is now."""
-    ahead_us = int(max(settings.cool_down_s_max, RETRY_AFTER_S_MAX) * SECOND_US)
-    lease_us = int(settings.probe_lease_s * SECOND_US)
+    ahead_us = int(max(settings.cool_down_s_max, RETRY_AFTER_S_MAX) * SECOND_US) + SKEW_US
+    lease_us = int(settings.probe_lease_s * SECOND_US) + SKEW_US
     due_in_us = switch.due_us - now_us if switch.due_us - now_us <= ahead_us else 0
     lease_left_us = switch.probe_until_us - now_us if switch.probe_id else 0
     if lease_left_us > lease_us:
@@ -84,10 +88,14 @@ def ended(
     settings: BreakerSettings,
     retry_after_s: float | None = None,
 ) -> Switch | None:
-    """Return the switch after its probe has ended, or None if that probe has been given to another."""
-    if switch.probe_id != probe_id or switch.state != HALF_OPEN:
+    """Return the switch after a probe has ended, or None if that says nothing.
+
+    A probe that took longer than its lease, so that another has been let through, still counts if it was good: else
+    calls that take long would never close anything.
+    """
+    if switch.state != HALF_OPEN or (switch.probe_id != probe_id and sign is not Sign.GOOD):
         return None
-    free = replace(switch, probe_id="", probe_until_us=0)
+    free = replace(switch, probe_id="", probe_until_us=0) if switch.probe_id == probe_id else switch
     if sign is Sign.NONE:
         return replace(free, state=OPEN)
     if sign is Sign.GOOD:

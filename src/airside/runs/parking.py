@@ -23,6 +23,8 @@ _SQL = load("airside.runs", "parking.sql")
 PACE_US = SECOND_US  # between two batches that a breaker lets go
 TRIAL_US = 5 * SECOND_US  # how long a run that is let go for a trial has to make its call, before another is
 
+SKEW_US = 60 * SECOND_US  # a transaction that waited for the breaker's row has the time of its beginning
+
 
 async def wait_for(tx: Transaction, run: RunRecord, dependency: Dependency) -> None:
     """Note what a locked run is about to be parked for."""
@@ -88,7 +90,7 @@ class Parking:
                 **named,
                 now_us=tx.now_us,
                 before_us=tx.now_us - allowed.pause_us,
-                ahead_us=tx.now_us + allowed.pause_us,
+                ahead_us=tx.now_us + allowed.pause_us + SKEW_US,
             )
             if breaker is not None and not taken:
                 return []
