@@ -3,7 +3,7 @@
 Load generator (this process), fake provider, bare pass-through and airside are processes of their own; airside is the
 real `airside serve gateway` with everything on. Rounds are interleaved. Every request's last message is unique and
 over 1 KB. AIRSIDE_BENCH_CALLS is the number of calls per throughput round (default 2,000); the memory figure takes
-20 times as many, or 200,000 with AIRSIDE_BENCH_LONG=1.
+20 times as many, or 200,000 with AIRSIDE_BENCH_LONG=1. Other gateways run beside airside, see `peers.py`.
 """
 
 import asyncio
@@ -29,16 +29,17 @@ from airside.journal.backend import connect
 from airside.runs.keys import Keys
 from benchmarks.figures import figure
 from benchmarks.load import Target, closed_loop, open_loop, percentile
+from benchmarks.peers import PEERS
 from benchmarks.throwaway import throwaway_postgres
 from tests.fake_providers import KEY
 
 CALLS = int(os.environ.get("AIRSIDE_BENCH_CALLS", "2000"))
 ROUNDS = int(os.environ.get("AIRSIDE_BENCH_ROUNDS", "5"))
 LONG = os.environ.get("AIRSIDE_BENCH_LONG") == "1"
+PEER_CALLS = max(200, CALLS // 4)  # some of them are slow
 PACED_CALLS, PACED_PER_S = 500, 100.0
 STREAMS, STREAMS_AT_ONCE = 400, 64
-REPLY = "Your parcel is on its way and will arrive on Thursday before noon. " * 6
-PEERS = ("litellm", "portkey", "tensorzero")
+REPLY = "{n}" + "Your parcel is on its way and will arrive on Thursday before noon. " * 6  # no two answers are equal
 
 
 class Started(Struct):
@@ -132,6 +133,7 @@ def airside(folder: Path, name: str, database: str, upstream: str) -> Iterator[t
 class Field(Struct):
     """Everything that is compared. `paced` are the same servers in front of a provider that streams slowly."""
 
+    upstream: str
     direct: Target
     bare: Started
     bare_target: Target
@@ -156,6 +158,7 @@ def field(stack: ExitStack, folder: Path) -> Field:
     database = stack.enter_context(throwaway_postgres(durable=True)).fresh()
     postgres, postgres_key = stack.enter_context(airside(folder, "postgres", database, fake.url))
     return Field(
+        upstream=fake.url,
         direct=Target("direct", fake.url, KEY),
         bare=bare,
         bare_target=Target("bare", bare.url, KEY),
@@ -241,14 +244,37 @@ async def memory(world: Field) -> None:
     figure("gateway.rss_growth_mb", world.ours.rss_mb() - before, "MB", how=how)
 
 
-async def measure(world: Field) -> None:
+async def against_peers(world: Field, folder: Path) -> None:
+    """Measure throughput over each of the other gateways, in interleaved rounds of its own."""
+    for name, start in PEERS.items():
+        world.ours_target.close()  # a peer takes its time to start, and idle connections are closed meanwhile
+        try:
+            with start(world.upstream, KEY, folder) as peer:
+                await closed_loop(peer.target, PEER_CALLS // 2, 64)
+                rounds = []
+                for _ in range(ROUNDS):
+                    theirs_s = await closed_loop(peer.target, PEER_CALLS, 64)
+                    ours_s = await closed_loop(world.ours_target, CALLS, 64)
+                    rounds.append((CALLS / ours_s, PEER_CALLS / theirs_s))
+        except Exception as error:  # whatever keeps a peer from running, the figure says it
+            figure(f"gateway.vs_{name}", None, "ratio", reason=f"{type(error).__name__}: {error}"[:300])
+            continue
+        ratios = [ours / theirs for ours, theirs in rounds]
+        how = (
+            f"calls/s at 64 connections over {name}'s, one worker each, median of {ROUNDS} interleaved rounds; "
+            f"airside {statistics.median(ours for ours, _ in rounds):.0f}/s, "
+            f"{name} {statistics.median(theirs for _, theirs in rounds):.0f}/s"
+        )
+        figure(f"gateway.vs_{name}", statistics.median(ratios), "ratio", how=how, min=min(ratios), max=max(ratios))
+
+
+async def measure(world: Field, folder: Path) -> None:
     """Take all figures."""
     await throughput(world)
     await latency(world)
     await streams(world)
     await memory(world)
-    for peer in PEERS:
-        figure(f"gateway.vs_{peer}", None, "ratio", reason="peers join with the next milestone")
+    await against_peers(world, folder)
 
 
 def main() -> None:
@@ -256,7 +282,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-gateway-") as name, ExitStack() as stack:
         world = field(stack, Path(name))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(measure(world))
+            runner.run(measure(world, Path(name)))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,23 +46,35 @@ class Connection(asyncio.Protocol):
 class Target:
     """A server under load: its address, its key, and how its requests are made."""
 
-    def __init__(self, name: str, url: str, key: str, *, stream: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        key: str,
+        *,
+        stream: bool = False,
+        model: str = "gpt-4o-mini",
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         parts = urlsplit(url)
         self.name, self.host, self.port = name, parts.hostname or "127.0.0.1", parts.port or 80
         self._path = parts.path.rstrip("/") + "/chat/completions"
         self._key = key
         self._stream = "true" if stream else "false"
+        self._model = model
+        self._more = "".join([f"{header}: {value}\r\n" for header, value in headers.items()])
         self.idle: list[Connection] = []
 
     def request(self, run: int) -> bytes:
         """Return a request whose last message no request before it had; `run` names the run it belongs to."""
         body = (
-            f'{{"model":"gpt-4o-mini","stream":{self._stream},"max_tokens":64,"messages":[{{"role":"system","content":'
+            f'{{"model":"{self._model}","stream":{self._stream},"max_tokens":64,"messages":[{{"role":"system","content":'
             f'"You are a support agent."}},{{"role":"user","content":"{next(_numbers)} {PADDING}"}}]}}'
         ).encode()
         head = (
             f"POST {self._path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nContent-Type: application/json\r\n"
-            f"Authorization: Bearer {self._key}\r\nX-Airside-Run: bench-{run}\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Authorization: Bearer {self._key}\r\nX-Airside-Run: bench-{run}\r\n{self._more}"
+            f"Content-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
 

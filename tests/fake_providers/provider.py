@@ -82,7 +82,8 @@ class FakeProvider:
     def __init__(self, *, delay_s: float = 0.0, chunk_delay_s: float = 0.0, reply_text: str = "") -> None:
         self.delay_s, self.chunk_delay_s = delay_s, chunk_delay_s
         self.reply: Callable[[dict[str, Any]], Message] = lambda body: text(
-            reply_text or f"Hello from the fake provider, which saw {_turns(body)} messages."
+            reply_text.replace("{n}", f"{self.calls} {'really ' * (self.calls % 7)}")
+            or f"Hello from the fake provider, which saw {_turns(body)} messages."
         )
         self.faults: deque[Fault | None] = deque()
         self.seen: list[Request] = []
