@@ -14,6 +14,7 @@ SAME = [
     ("Is a visa required for Japan?", "Do I need a visa for Japan?"),
     ("In Python, how do I sort a list?", "How do I sort a list in Python?"),
     ("I can't log in", "I cannot log in"),
+    ("When can I check in at the hotel?", "When can I check-in at the hotel?"),
     ("How much is 5,000 USD in EUR?", "How much is $5000 in EUR?"),
     ("Are shoes shipped on Monday?", "Are shoes shipped on Mondays?"),
 ]
@@ -27,6 +28,9 @@ OTHER = [
     ("Is it open today?", "Is it open tomorrow?", "date"),
     ("Can I cancel?", "Can't I cancel?", "negation"),
     ("Does it work without a key?", "Does it work with a key?", "negation"),
+    ("Does it run without a key?", "Does it not run with a key?", "negation"),
+    ("When is check-in?", "When is check-out?", "words"),
+    ("How do I log in?", "How do I log out?", "words"),
     ("Should I eat before the test?", "Should I eat after the test?", "direction"),
     ("Move money from savings to checking", "Move money from checking to savings", "direction"),
     ("Can dogs infect cats?", "Can cats infect dogs?", "order"),

@@ -46,6 +46,8 @@ PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?:turn|turned|turning|switch|switched|switching) on", "enable"),
         (r"(?:turn|turned|turning|switch|switched|switching) off", "disable"),
         (r"(?:get|getting) rid of", "remove"),
+        (r"(check|sign)(?:s|ed|ing)? ?(in|out|up)(?:to)?", r"\1\2"),
+        (r"log(?:s|ged)? ?(in|out|on|off)(?:to)?", r"log\1"),
         (r"(?:get|go) out of", "exit"),
         (r"(?:get|getting|keep) in touch with", "contact"),
         (r"(?:speak|talk) (?:to|with)", "contact"),

@@ -45,6 +45,7 @@ _PAST = frozenset({"was", "were", "did", "had"})
 _FUTURE = frozenset({"will", "shall"})
 _POSSIBLE = frozenset({"can", "could", "may", "might"})
 _DUTY = frozenset({"should", "must", "shall", "need", "needs"})
+_PLAIN_NO = frozenset({"not", "no", "never", "none"})
 _MINE, _YOURS = frozenset({"my", "our", "mine"}), frozenset({"your", "yours"})
 _WH = frozenset({"what", "which", "who", "whom", "whose", "when", "where", "why", "how"})
 _MONEY = frozenset({"usd", "eur", "gbp", "jpy"})
@@ -73,7 +74,7 @@ class Question(Struct, frozen=True):
     verbs: frozenset[str] = frozenset()
     numbers: tuple[str, ...] = ()
     literals: tuple[str, ...] = ()
-    negations: int = 0
+    negations: tuple[str, ...] = ()
     quantifiers: tuple[str, ...] = ()
     calendar: tuple[str, ...] = ()
     places: frozenset[str] = frozenset()
@@ -188,7 +189,10 @@ class _Reading:
         for match in _TOKEN.finditer(self.core):
             group, token = match.lastgroup, match.group()
             if group == "word":
-                for part in re.split(r"[-']", token):
+                parts = re.split(r"[-']", token)
+                if "-" in token and any(part in LIGHT | DIRECTIONS for part in parts):
+                    parts = ["".join(parts)]  # a check-in is no check-out
+                for part in parts:
                     self._word(part)
             elif group in {"literal", "symbol", "under"}:
                 self._symbol(token)
@@ -209,7 +213,7 @@ class _Reading:
             verbs=frozenset(stem(word) for word in seen if word in PALE_VERBS or stem(word) in PALE_VERBS),
             numbers=tuple(sorted(self.numbers)),
             literals=tuple(self.literals),
-            negations=sum(1 for word in self.seen if word in NEGATIONS),
+            negations=tuple(sorted("not" if word in _PLAIN_NO else word for word in self.seen if word in NEGATIONS)),
             quantifiers=tuple(sorted(stem(word) for word in self.seen if word in QUANTIFIERS)),
             calendar=tuple(sorted(_day(word) for word in self.seen if _day(word) in CALENDAR and word != "may")),
             places=frozenset(seen & STRICT_DIRECTIONS),

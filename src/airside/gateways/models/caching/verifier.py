@@ -125,7 +125,8 @@ def _order(left: Question, right: Question) -> Veto | None:
     movable = left.weak | right.weak | {word for _, word in left.roles | right.roles}
     mine = [word for word in left.words if word not in movable]
     theirs = [word for word in right.words if word not in movable]
-    if mine == theirs or len(mine) <= 2 or _one_moved(mine, theirs):
+    other_words = Counter(mine) != Counter(theirs)  # which is a veto of its own
+    if other_words or mine == theirs or len(mine) <= 2 or _one_moved(mine, theirs):
         return None
     return Veto("order", _shown(mine), _shown(theirs))
 
