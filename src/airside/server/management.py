@@ -8,7 +8,19 @@ from starlette.exceptions import HTTPException
 
 from airside.core.errors import AirsideError
 from airside.plane import Plane
-from airside.server.api import agents, approvals, breakers, budgets, cache, health, keys, kills, routing, run_events, runs
+from airside.server.api import (
+    agents,
+    approvals,
+    breakers,
+    budgets,
+    cache,
+    health,
+    keys,
+    kills,
+    routing,
+    run_events,
+    runs,
+)
 from airside.server.api.strict import on_airside_error, on_http_error, on_validation_error
 from airside.server.readings import Readings
 

