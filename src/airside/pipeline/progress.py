@@ -135,7 +135,7 @@ class Progress:
         seen.requests.append(call.request_hash)
         outcome = await forward(call)
         if call.kind is CallKind.MODEL:
-            newest = call.part_ids[-2] if len(call.part_ids) > 1 else b""  # the last piece are the parameters
+            newest = _newest(call)
             again = outcome.usage.output == seen.output and newest == seen.newest
             seen.answers = seen.answers + 1 if again else 1
             seen.output, seen.newest = outcome.usage.output, newest
@@ -147,7 +147,8 @@ class Progress:
             seen.requests.extend([made.request for made in history])
             seen.look = False
         for found in find(history, call, self._polling):
-            pattern = found if found.name != "same_answer" else replace(found, times=min(found.times, seen.answers))
+            again = seen.answers if _newest(call) == seen.newest else 0
+            pattern = found if found.name != "same_answer" else replace(found, times=min(found.times, again))
             same_request = pattern.name == "same_request"
             if pattern.times >= (limits.requests_stop if same_request else limits.repeats_stop):
                 await self._stop(call, pattern)
@@ -188,6 +189,11 @@ class Progress:
         else:
             self._runs.move_to_end(key)
         return seen
+
+
+def _newest(call: Call) -> bytes:
+    """Return the name of the last message of a request; its last part are the parameters."""
+    return call.part_ids[-2] if len(call.part_ids) > 1 else b""
 
 
 def _suspicious(seen: Seen, call: Call, limits: ProgressSettings) -> bool:
