@@ -11,7 +11,6 @@ import msgspec
 
 from airside.core.call import Call, CallState, Outcome
 from airside.core.errors import Code
-from airside.core.policy import Decision
 from airside.core.ports import Entry
 
 CALL_INTENT: Final = "call.intent"
@@ -105,7 +104,7 @@ def outcome(call: Call, result: Outcome, answer: bytes) -> Entry:
             "state": result.state,
             "answer": answer.hex(),
             "bytes": len(result.body),
-            "usage": msgspec.to_builtins(result.usage),
+            "usage": result.usage,
             "cost_nanousd": result.cost,
             "price": result.price,
             "metered": result.metered,
@@ -129,10 +128,6 @@ def _of_call(type_: str, call: Call, body: dict[str, Any]) -> Entry:
         "hash": call.request_hash.hex(),
         "occurrence": call.occurrence,
         "try": call.try_number,
-        "decision": _decision(call.decision),
+        "decision": call.decision,
     }
     return entry(type_, body, tenant_id=call.who.tenant_id, run_id=call.who.run_id, call_id=call.call_id)
-
-
-def _decision(decision: Decision | None) -> Any:
-    return msgspec.to_builtins(decision) if decision else None
