@@ -25,6 +25,7 @@ MODELS = {
     "anthropic": "claude-sonnet-4-5",
     "gemini": "gemini-3-pro-preview",
 }
+OLDER_GEMINI = "gemini-2.5-pro"  # SDKs that are older than Gemini 3 lose the signatures that it insists on
 NATIVE = {"chat": "openai", "responses": "openai", "anthropic": "anthropic", "gemini": "gemini"}
 FOREIGN = {"chat": "anthropic", "responses": "chat-only", "anthropic": "chat-only", "gemini": "chat-only"}
 """The provider of another format through which a row is translated."""
@@ -91,10 +92,13 @@ def _settings(folder: Path, rows: list[Row], places: Places) -> dict[str, Any]:
     agents: dict[str, Any] = {}
     for row in rows:
         agent = {"adapter": "command", "command": [row.interpreter, str(row.framework.client)]}
-        agents[str(row)] = agent | {"model": MODELS[row.format]}
+        model = OLDER_GEMINI if (row.version, row.format) == ("oldest", "gemini") else MODELS[row.format]
+        agents[str(row)] = agent | {"model": model}
         agents[f"{row}-poor"] = agents[str(row)] | {"budget": {"usd": TINY_USD}}
         agents[f"{row}-translated"] = agent | {"model": f"{MODELS[row.format]}-translated"}
-    native = {name: {"provider": NATIVE[format_], "price": PRICE} for format_, name in MODELS.items()}
+    native = {OLDER_GEMINI: {"provider": "gemini", "price": PRICE}} | {
+        name: {"provider": NATIVE[format_], "price": PRICE} for format_, name in MODELS.items()
+    }
     foreign = {
         f"{name}-translated": {"provider": FOREIGN[format_], "model": "other-model", "price": PRICE}
         for format_, name in MODELS.items()

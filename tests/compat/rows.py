@@ -14,7 +14,7 @@ ONLY = os.environ.get("AIRSIDE_COMPAT", "").split()
 
 
 HERE = "here"
-BOTH_MODES_HERE = ("crash", "structured")
+BOTH_MODES_HERE = ("tools", "structured")
 ONE_MODE_HERE = (
     ("cancelled", True),
     ("denied", False),
@@ -52,7 +52,7 @@ class Row:
     interpreter: str
 
     def tested_for(self, aspect: str) -> bool:
-        """Whether this aspect is tested: in the environments all that is promised, here what tells most in little time."""
+        """Whether this aspect is tested: in the environments all that is promised, here what tells most soon."""
         if aspect not in self.framework.aspects or (aspect == "state" and self.format != "responses"):
             return False
         return self.version != HERE or aspect in BOTH_MODES_HERE or (aspect, self.stream) in ONE_MODE_HERE
@@ -61,8 +61,8 @@ class Row:
         return f"{self.framework.name}-{self.version}-{self.format}-{'stream' if self.stream else 'whole'}"
 
 
-PROMISED = ("ask", "tools", "crash", "structured", "denied", "retried", "cancelled", "translated")
-GATEWAY_ONLY = ("ask", "tools", "crash", "structured", "denied")
+PROMISED = ("tools", "structured", "denied", "retried", "cancelled", "translated")
+GATEWAY_ONLY = ("tools", "structured", "denied")
 FRAMEWORKS = (
     Framework("openai", "openai_sdk.py", "openai", ("chat", "responses"), (*PROMISED, "state")),
     Framework("anthropic", "anthropic_sdk.py", "anthropic", ("anthropic",), (*PROMISED, "runner")),

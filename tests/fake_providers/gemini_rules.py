@@ -1,5 +1,6 @@
 """What Gemini refuses, in its words. Fields may be in camel case or with underscores, as in proto JSON."""
 
+import base64
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -28,6 +29,12 @@ SCHEMA = names(
 TYPES = {"STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL", "TYPE_UNSPECIFIED"}
 NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}")
 STOPS_MAX = 5
+UNCHECKED_SIGNATURES = {  # Google's own words for calls that another model made, plain and as bytes
+    "skip_thought_signature_validator",
+    "context_engineering_is_the_way_to_go",
+    base64.b64encode(b"skip_thought_signature_validator").decode(),
+    base64.b64encode(b"context_engineering_is_the_way_to_go").decode(),
+}
 
 
 def refusal(status: int, kind: str, message: str) -> Refusal:
@@ -186,5 +193,5 @@ def _check_signature(part: dict[str, Any], index: int) -> None:
     if not part.get("thoughtSignature"):
         raise invalid(f"Function call `{name}` in the {index}. content block is missing a `thought_signature`.")
     written = part["thoughtSignature"].translate(str.maketrans("-_", "+/"))  # bytes in proto JSON: either alphabet
-    if not sealed(written, name):
+    if not sealed(written, name) and written not in UNCHECKED_SIGNATURES:
         raise invalid("Thought signature is not valid.")

@@ -62,8 +62,8 @@ async def ask(s: Scenario) -> Any:
 
 
 async def tools(s: Scenario) -> Any:
-    """Run a crew of one with two tools."""
-    return (await _run(s, scenario.QUESTION, _tools(s))).raw
+    """Run a crew of one with two tools; it takes text beside tool calls for the final answer."""
+    return (await _run(s, f"{scenario.QUESTION} {scenario.SILENTLY}", _tools(s))).raw
 
 
 async def structured(s: Scenario) -> Any:

@@ -63,7 +63,7 @@ async def tools(s: Scenario) -> Any:
 
 async def structured(s: Scenario) -> Any:
     """Run an agent with a typed result."""
-    agent = create_agent(model(s), tools=[], response_format=Verdict)
+    agent = create_agent(model(s), tools=[s.get_order], response_format=Verdict)
     return (await _run(s, agent, scenario.DECISION))["structured_response"].model_dump()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 QUESTION = "Where is order 4711 of Zoë? Grüße 🙂"
+SILENTLY = "Say nothing before you know it."
 DECISION = "Decide whether order 4711 is refunded."
 GREETING = "Say hello."
 SYSTEM = "You are the shop's assistant."

@@ -18,6 +18,10 @@ _SILENCED: Final = {
     "LANGCHAIN_TRACING_V2": "false",
     "LANGSMITH_TRACING": "false",
     "CREWAI_DISABLE_TELEMETRY": "true",
+    "CREWAI_DISABLE_TRACKING": "true",
+    "CREWAI_TRACING_ENABLED": "false",
+    "AGNO_TELEMETRY": "false",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "LOGFIRE_SEND_TO_LOGFIRE": "false",
 }
 

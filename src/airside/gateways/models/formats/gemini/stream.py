@@ -2,7 +2,7 @@
 
 Every event is a response of its own, with some more parts. What is journaled is the one response that they spell, so
 one answer serves both modes. Text and thoughts are passed on as they came; from the first event that holds anything
-else (a call, the end) everything is withheld, and leaves as one last event after the outcome is durable.
+else (a call, the end) everything is withheld, and leaves at the end after the outcome is durable.
 """
 
 from collections.abc import Mapping
@@ -155,16 +155,27 @@ class Assembler:
 
 
 def rest(body: bytes, delivered: Delivered) -> bytes:
-    """Return the event that completes a stream of which `delivered` has been sent, from the assembled response."""
-    if not delivered.anything:
-        return event_frame(msgspec.json.format(body, indent=-1))
+    """Return the events that complete a stream of which `delivered` has been sent, from the assembled response.
+
+    What is said and what is called come in events of their own, as from Gemini: older clients lose one of the two
+    where they stand together.
+    """
     response = _decode(body)
-    candidates = response.get("candidates") or []
-    if candidates:
-        content = candidates[0].get("content") or {}
-        left = _left(content.get("parts") or [], delivered)
-        response["candidates"] = [{**candidates[0], "content": {**content, "parts": left}}]
-    return event_frame(_encode(response))
+    candidate: dict[str, Any] = next(iter(response.get("candidates") or ()), {})
+    content = candidate.get("content") or {}
+    parts: list[dict[str, Any]] = content.get("parts") or []
+    left = _left(parts, delivered) if delivered.anything else parts
+    calls = next((at for at, part in enumerate(left) if not is_spoken(part)), len(left))
+    if left is parts and calls in {0, len(left)}:
+        return event_frame(msgspec.json.format(body, indent=-1))
+    said = b""
+    if 0 < calls < len(left):
+        spoken = {"content": {**content, "parts": left[:calls]}, "index": candidate.get("index", 0)}
+        head = {name: response[name] for name in ("modelVersion", "responseId") if name in response}
+        said, left = event_frame(_encode({"candidates": [spoken], **head})), left[calls:]
+    if candidate:
+        response["candidates"] = [{**candidate, "content": {**content, "parts": left}}]
+    return said + event_frame(_encode(response))
 
 
 def _left(parts: list[dict[str, Any]], delivered: Delivered) -> list[dict[str, Any]]:
