@@ -37,7 +37,11 @@ def _settings(provider: str) -> dict[str, Any]:
             "support": agent | {"entry": "airside.cli.demo.shop_agent:support"},
             "watcher": agent | {"entry": "airside.cli.demo.shop_agent:watcher", "budget": {"usd": "0.10"}},
         },
-        "tools": {"modules": ["airside.cli.demo.shop_tools"], "env_pass": ["SHOP_DATABASE"]},
+        "tools": {
+            "modules": ["airside.cli.demo.shop_tools"],
+            "env_pass": ["SHOP_DATABASE"],
+            "polling": ["find_order"],  # an order's state may be asked again and again: what stops that is the budget
+        },
         "policy": {"file": str(HERE / "policy.yaml")},
         "runs": {"lease_renew_s": LEASE_S / 4, "lease_expire_s": LEASE_S},
     }

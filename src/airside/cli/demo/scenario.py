@@ -108,7 +108,7 @@ def runaway(stage: Stage) -> Scene:
         f"An agent with an endless loop was stopped by its $0.10 budget after spending ${_cost(run)}; "
         f"the partial result says: {str(result.get('reason'))!r}"
     )
-    well = run["state"] == "partial" and Decimal(_cost(run)) <= Decimal("0.10")
+    well = run["state"] == "partial" and Decimal("0.05") < Decimal(_cost(run)) <= Decimal("0.10")
     return _scene("A runaway loop is stopped by its budget", told, run, well=well)
 
 
