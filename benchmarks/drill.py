@@ -28,7 +28,7 @@ from benchmarks.figures import figure
 from benchmarks.gateway import agent_key, started
 from benchmarks.load import PADDING, Connection, percentile
 from benchmarks.throwaway import throwaway_postgres
-from tests.fake_provider import KEY, FakeProvider, Fault, serving, text
+from tests.fake_providers import KEY, FakeProvider, Fault, serving, text
 
 LONG = os.environ.get("AIRSIDE_BENCH_LONG") == "1"
 SECONDS = float(os.environ.get("AIRSIDE_BENCH_SECONDS", "600" if LONG else "120"))

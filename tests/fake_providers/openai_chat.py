@@ -15,7 +15,7 @@ from tests.fake_providers.dialect import (
     sse,
     strict_schema_problem,
 )
-from tests.fake_providers.script import KEY, Message, Meter, metered, pieces
+from tests.fake_providers.script import KEY, Message, Meter, pieces
 
 ROLES = {"system", "developer", "user", "assistant", "tool", "function"}
 FIELDS = names(
@@ -154,11 +154,6 @@ def completion(body: dict[str, Any], message: Message, speaker: Speaker) -> dict
         ],
         **({"usage": usage} if usage is not None else {}),
     }
-
-
-def true_usage(body: dict[str, Any], message: Message) -> dict[str, Any]:
-    """Return what an answer is metered at."""
-    return usage_of(metered(body["messages"], message, body.get("max_completion_tokens") or body.get("max_tokens")))
 
 
 def usage_of(meter: Meter) -> dict[str, Any]:

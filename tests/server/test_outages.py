@@ -16,8 +16,8 @@ from airside.core.dependencies import SHARED, Dependency
 from airside.core.run import Role as KeyRole
 from airside.plane import Role
 from airside.server.serve import serving
-from tests.fake_provider import KEY, FakeProvider, Fault
-from tests.fake_provider import serving as providing
+from tests.fake_providers import KEY, FakeProvider, Fault
+from tests.fake_providers import serving as providing
 from tests.resilience.conftest import sql
 from tests.server.conftest import HERE, Served, _client_maker
 

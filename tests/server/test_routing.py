@@ -13,8 +13,8 @@ from airside.config.loading import load
 from airside.core.run import Role as KeyRole
 from airside.plane import Role
 from airside.server.serve import serving
-from tests.fake_provider import KEY, FakeProvider, Fault, text
-from tests.fake_provider import serving as providing
+from tests.fake_providers import KEY, FakeProvider, Fault, text
+from tests.fake_providers import serving as providing
 from tests.server.conftest import HERE, Served, _client_maker
 
 REFUSED = Fault(status=401, raw=b'{"error": {"message": "no such key"}}')

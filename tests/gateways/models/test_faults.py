@@ -11,7 +11,7 @@ import pytest
 from airside.core.call import CallState
 from airside.core.errors import AirsideError, Code, TransientError
 from airside.gateways.models.gateway import ModelLimits
-from tests.fake_provider import KEY, Fault, text, tool_calls
+from tests.fake_providers import KEY, Fault, text, tool_calls
 from tests.gateways.models.world import MODEL, TOKEN, Spy, World, until, world
 
 USER = [{"role": "user", "content": "Hello"}]

@@ -6,7 +6,7 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from tests.fake_provider import Fault, text, tool_calls
+from tests.fake_providers import Fault, text, tool_calls
 from tests.gateways.models.world import AT_US, MODEL, PRICE, Spy, world
 
 TOOLS = [

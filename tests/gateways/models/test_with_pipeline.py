@@ -14,7 +14,7 @@ from airside.core.money import NanoUsd
 from airside.core.run import Identity
 from airside.policy import load
 from airside.testing import InMemoryPlane
-from tests.fake_provider import Fault, text, tool_calls
+from tests.fake_providers import Fault, text, tool_calls
 from tests.gateways.models.world import Spy, World, until, world
 
 TOOLS = [{"type": "function", "function": {"name": "refund"}}]

@@ -25,7 +25,7 @@ from airside.gateways.models.providers.http import HttpProvider
 from airside.gateways.models.providers.services import OpenAICompatible
 from airside.gateways.models.upstream_http1 import Http1Upstream
 from airside.pipeline.compose import compose
-from tests.fake_provider import KEY, FakeProvider, serving
+from tests.fake_providers import KEY, FakeProvider, serving
 
 TOKEN = "rt_a-token"
 MODEL = "fake-large"

@@ -10,7 +10,7 @@ from airside.core.errors import AirsideError, Code
 from airside.core.money import ZERO
 from airside.core.ports import Query
 from airside.gateways.models.caching.remembered import Remembered, packed, unpacked
-from tests.fake_provider import Fault, text, tool_calls
+from tests.fake_providers import Fault, text, tool_calls
 from tests.gateways.models.caching.world import HEADER, Caches, caches
 
 TOOLS = [{"type": "function", "function": {"name": "refund"}}]

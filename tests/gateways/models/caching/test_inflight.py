@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from airside.core.run import Identity
-from tests.fake_provider import Fault, text
+from tests.fake_providers import Fault, text
 from tests.gateways.models.caching.test_exact import rows
 from tests.gateways.models.caching.world import HEADER, Caches, caches
 from tests.gateways.models.world import until

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from airside.core.errors import AirsideError, Code
-from tests.fake_provider import text, tool_calls
+from tests.fake_providers import text, tool_calls
 from tests.gateways.models.caching.test_exact import change, rows
 from tests.gateways.models.caching.world import Caches, caches
 

@@ -10,7 +10,7 @@ from airside.gateways.models.formats.openai_embeddings.format import EMBEDDINGS,
 from airside.gateways.models.formats.port import Addressed, BrokenAnswer
 from airside.gateways.models.pricing import Pricing
 from airside.gateways.models.providers.openai import BASE_URL as OPENAI
-from tests.fake_provider import Fault
+from tests.fake_providers import Fault
 from tests.gateways.models.test_with_pipeline import airside
 from tests.gateways.models.world import MODEL
 

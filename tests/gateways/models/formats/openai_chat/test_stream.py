@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from airside.gateways.models.formats.openai_chat.stream import DONE, Assembler, Delivered, rest
 from airside.gateways.models.formats.port import BrokenAnswer
 from airside.gateways.models.formats.sse import Lines
-from tests.fake_provider import chunks_of, text, tool_calls
+from tests.fake_providers import text, tool_calls
+from tests.fake_providers.openai_chat import chunks_of
 
 MESSAGES = st.one_of(
     st.text(min_size=1, max_size=60).map(text),
