@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from airside.gateways.models.formats.anthropic.format import MESSAGES
+from airside.gateways.models.formats.port import Addressed
 from airside.gateways.models.media import input_tokens_bound
 
 PIXELS = "A" * 400_000
@@ -67,3 +69,44 @@ def test_words_about_images_are_words() -> None:
     value = {"messages": [{"role": "user", "content": talk}]}
     body = json.dumps(value).encode()
     assert input_tokens_bound(body, value, "openai_chat", "m") == (len(body) + 1) // 2
+
+
+def test_a_name_in_escapes_hides_nothing() -> None:
+    value = {"messages": [{"role": "user", "content": [ANTHROPIC_URL]}]}
+    body = json.dumps(value)
+    hidden = body.replace('"image"', '"im\\u0061ge"').encode()
+    assert json.loads(hidden) == value
+    assert input_tokens_bound(hidden, value, "anthropic", "m") >= LARGEST["anthropic"]
+
+
+@pytest.mark.parametrize("address", ["HTTPS://example.org/a.pdf", " https://example.org/a.pdf", "ftp://example.org/a"])
+def test_an_address_is_one_however_it_is_spelled(address: str) -> None:
+    document = {"type": "document", "source": {"type": "url", "url": address}}
+    assert bound("anthropic", document) >= 200_000
+    assert bound("openai_responses", {"type": "input_file", "file_url": address, "filename": "a.pdf"}) >= 200_000
+
+
+def test_images_inside_a_document_count() -> None:
+    blocks = [{"type": "text", "text": "see"}, *[ANTHROPIC_URL] * 20]
+    document = {"type": "document", "source": {"type": "content", "content": blocks}}
+    assert bound("anthropic", document) >= 20 * LARGEST["anthropic"]
+
+
+@pytest.mark.parametrize(
+    ("format_name", "block"),
+    [
+        ("anthropic", {"type": "tool_use", "id": "t", "name": "n", "input": {"type": "image", "data": PIXELS}}),
+        ("gemini", {"functionCall": {"name": "n", "args": {"inlineData": {"mimeType": "image/png", "data": PIXELS}}}}),
+        ("openai_chat", {"type": "text", "text": "t", "extra": {"type": "image", "data": PIXELS}}),
+    ],
+)
+def test_text_that_poses_as_an_image_counts_as_text(format_name: str, block: Any) -> None:
+    assert bound(format_name, block) >= len(PIXELS) // 2
+
+
+@pytest.mark.parametrize("hour", ["1h", r"\u0031h", r"1\u0068", r"\u0031\u0068"])
+def test_an_hour_in_the_prompt_cache_is_seen_through_escapes(hour: str) -> None:
+    body = '{"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}], "cache_control": '
+    body += '{"type": "ephemeral", "ttl": "%s"}}'
+    assert MESSAGES.parse((body % hour).encode(), Addressed(), bytes_max=1_000).long_cache
+    assert not MESSAGES.parse((body % "5m").encode(), Addressed(), bytes_max=1_000).long_cache

@@ -1,5 +1,8 @@
 """How many input tokens a request can have at most, when some of it is images and files.
 
+What a client sends may be made to look cheaper than it is, so names are read after JSON's escapes are undone, only what
+stands where a conversation has its content is spared its bytes, and an address is whatever is no `data:` URL.
+
 Text has at most one token for two UTF-8 bytes. An image costs by its size in pixels and not by its bytes: each counts
 as the most that a provider of its format charges for one, and its own bytes do not count. A file in the request counts
 by its bytes; one that the provider is to fetch counts as much as its longest input. What is charged beyond a bound all
@@ -10,10 +13,12 @@ Sources of the figures: OpenAI, images and vision (gpt-4o-mini 2,833 + 16 tiles 
 understanding (16 tiles of 258 for an image scaled into 3,072 by 3,072).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 _MARKS: Final = tuple(
     f'"{name}"'.encode()
@@ -22,6 +27,7 @@ _MARKS: Final = tuple(
         *("file_data", "document", "file", "input_file"),
     )
 )
+_ESCAPED_LETTER: Final = re.compile(rb"\\u00[4-7]")  # by which a name may be hidden from `_MARKS`
 _IMAGES: Final = frozenset({"image", "image_url", "input_image", "computer_screenshot"})
 _FILES: Final = frozenset({"document", "file", "input_file"})
 _IMAGE_TOKENS: Final = {"openai_chat": 4_000, "openai_responses": 4_000, "anthropic": 4_800, "gemini": 4_200}
@@ -31,26 +37,38 @@ _ORIGINAL_TOKENS: Final = 10_000
 _FETCHED_TOKENS: Final = {"gemini": 1_048_576}
 _FETCHED_TOKENS_ELSEWHERE: Final = 200_000
 _DEPTH_MAX: Final = 40
+_ADDRESSES: Final = ("url", "file_url", "fileUri", "file_uri")
+_CONTENT: Final = frozenset(
+    {
+        *("messages", "system", "content", "input", "output", "source"),
+        *("contents", "parts", "systemInstruction", "functionResponse"),
+    }
+)
+"""Fields in which an image is an image: elsewhere what looks like one may be text, and its bytes count as well."""
+
+_OPAQUE: Final = frozenset({"tools", "args", "arguments", "response", "schema", "metadata", "properties"})
+"""Fields of a tool's or a client's own, in which nothing is an image or a file; so is an `input` that is an object."""
 
 
 class Medium(Struct, frozen=True):
     """An image or another file in a request: the bytes that stand in it, and whether the provider is to fetch it."""
 
     image: bool
-    inline_bytes: int
+    inline_bytes: int = 0
     original: bool = False
+    fetched: bool = False
 
 
 def input_tokens_bound(body: bytes, value: Mapping[str, Any], format_name: str, model: str) -> int:
     """Return the most input tokens that a request can have."""
-    if not any(mark in body for mark in _MARKS):
+    if not any(mark in body for mark in _MARKS) and _ESCAPED_LETTER.search(body) is None:
         return (len(body) + 1) // 2
     text_bytes, tokens = len(body), 0
-    for medium in _media({name: item for name, item in value.items() if name != "tools"}, 0):
+    for medium in _media(value, 0, spared=True):
         if medium.image:
             text_bytes -= medium.inline_bytes
             tokens += _image_tokens(format_name, model, original=medium.original)
-        elif not medium.inline_bytes:
+        elif medium.fetched:
             tokens += _FETCHED_TOKENS.get(format_name, _FETCHED_TOKENS_ELSEWHERE)
     return (max(0, text_bytes) + 1) // 2 + tokens
 
@@ -64,20 +82,22 @@ def _image_tokens(format_name: str, model: str, *, original: bool) -> int:
     return _IMAGE_TOKENS.get(format_name, _IMAGE_TOKENS_ELSEWHERE)
 
 
-def _media(value: Any, depth: int) -> Iterator[Medium]:
+def _media(value: Any, depth: int, *, spared: bool) -> Iterator[Medium]:
+    """Yield the media below a value; `spared` is whether the bytes of its images are no text."""
     if depth > _DEPTH_MAX:
         return
     if isinstance(value, list):
         for item in value:
-            yield from _media(item, depth + 1)
+            yield from _media(item, depth + 1, spared=spared)
     elif isinstance(value, dict):
         found = _medium(value)
         if found is not None:
-            yield found
-        else:
-            for item in value.values():
-                if isinstance(item, dict | list):
-                    yield from _media(item, depth + 1)
+            yield found if spared else replace(found, inline_bytes=0)
+        if found is None or not found.image:  # a document may be made of blocks, among them images
+            for name, item in value.items():
+                if name in _OPAQUE or (name == "input" and isinstance(item, dict)):
+                    continue
+                yield from _media(item, depth + 1, spared=spared and name in _CONTENT)
 
 
 def _medium(value: Mapping[str, Any]) -> Medium | None:
@@ -86,13 +106,21 @@ def _medium(value: Mapping[str, Any]) -> Medium | None:
     if isinstance(kind, str) and kind in _IMAGES:
         return Medium(image=True, inline_bytes=_inline(value), original=_detail(value) == "original")
     if isinstance(kind, str) and kind in _FILES:
-        return Medium(image=False, inline_bytes=_inline(value))
+        return Medium(image=False, fetched=_fetched(value))
     for name in ("inlineData", "inline_data", "fileData", "file_data"):
         held = value.get(name)
         if isinstance(held, dict):
             media_type = str(held.get("mimeType") or held.get("mime_type") or "")
-            return Medium(image=media_type.startswith("image/"), inline_bytes=_inline(held))
+            image = media_type.startswith("image/")
+            return Medium(image=image, inline_bytes=_inline(held) if image else 0, fetched=_fetched(held))
     return None
+
+
+def _fetched(held: Mapping[str, Any]) -> bool:
+    """Whether the provider is to fetch a file: it has an address, or nothing of it stands in the request."""
+    places = [held, *(inner for name in ("source", "file") if isinstance(inner := held.get(name), dict))]
+    addresses = [text for place in places for name in _ADDRESSES if isinstance(text := place.get(name), str)]
+    return any(not text.startswith("data:") for text in addresses) or not _inline(held)
 
 
 def _detail(value: Mapping[str, Any]) -> Any:
@@ -103,7 +131,7 @@ def _detail(value: Mapping[str, Any]) -> Any:
 def _inline(value: Any) -> int:
     """Return the bytes of what stands in a request itself: the longest text that is no address."""
     if isinstance(value, str):
-        return 0 if value.startswith(("http://", "https://", "gs://", "file-")) else len(value)
+        return 0 if value[:8].lower().startswith(("http://", "https://", "gs://", "file-")) else len(value)
     if isinstance(value, dict):
         names = ("data", "url", "image_url", "file_data", "file", "source", "content", "text")
         return max([_inline(value.get(name)) for name in names], default=0)

@@ -137,6 +137,13 @@ async def test_what_policy_forbids_by_name_is_no_candidate() -> None:
         assert caught.value.code is Code.POLICY_DENIED
 
 
+@pytest.mark.parametrize("wish", ["airside/auto", "airside/small", "auto"])
+async def test_a_virtual_name_as_a_wish_is_no_way_round_the_policy(wish: str) -> None:
+    async with house(policy=only("auto", "airside/auto", "tiny")) as h:
+        await h.ask(await h.plane.start_run(), EASY, wish=wish)
+        assert asked(h) == {"tiny": 1}
+
+
 async def test_a_conversation_stays_with_its_model_and_only_moves_up() -> None:
     async with house() as h:
         who = await h.plane.start_run()

@@ -34,9 +34,10 @@ def wish_of(call: Call, asked_model: str, settings: RoutingSettings) -> Wish:
     if wished := call.wishes.get(WISH, "").strip():
         if wished == "off" and virtual:
             raise Refusal(call, Code.INVALID_REQUEST, f"{asked_model!r} is no model: it asks for a route, which is off")
-        if wished in MODES:
-            return Wish(wished, f"the header x-airside-{WISH}")
-        return Wish("model", f"the header x-airside-{WISH}", VIRTUAL.get(wished, wished))
+        mode = VIRTUAL.get(wished, wished)
+        if mode in MODES:  # also by its virtual name, which is no model: behind it a model stands that nobody asked for
+            return Wish(mode, f"the header x-airside-{WISH}")
+        return Wish("model", f"the header x-airside-{WISH}", wished)
     if virtual:
         return Wish(virtual, f"the model name {asked_model}")
     return Wish(settings.agents.get(call.who.agent, "off"), "the agent's setting")

@@ -24,6 +24,7 @@ THINKING_TOKENS_MIN = 1_024
 BETA_HEADER = "anthropic-beta"
 _ROLES = frozenset({"user", "assistant", "system"})
 _NOT_HASHED = frozenset({"messages", "system", "stream", "cache_control", "thread"})
+_HOUR = (b'"1h"', b"\\u0031", b"\\u0068")  # as it is, or with either character as an escape
 _CALL_IDS = {"tool_use": "id", "tool_result": "tool_use_id"}
 _sorted = msgspec.json.Encoder(order="sorted").encode
 _raw_fields = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -56,7 +57,7 @@ def parse(format_: Format, body: bytes, addressed: Addressed, *, bytes_max: int)
         output_tokens_max=limit,
         parts=_parts(value, betas),
         headers={BETA_HEADER: ",".join(betas)} if betas else {},
-        long_cache=b'"1h"' in body,
+        long_cache=any(mark in body for mark in _HOUR),
     )
 
 
