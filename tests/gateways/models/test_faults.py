@@ -93,8 +93,18 @@ async def test_values_of_wrong_types(changed: dict[str, Any]) -> None:
 
 async def test_tools_that_run_at_the_provider_are_denied() -> None:
     async with world() as w:
-        for hosted in ({"tools": [{"type": "web_search"}]}, {"tools": [{}]}, {"web_search_options": {}}):
+        for hosted in (
+            {"tools": [{"type": "web_search"}]},
+            {"tools": [{}]},
+            {"web_search_options": {}},
+            {"plugins": [{"id": "web"}]},
+            {"models": ["gpt-5-pro"]},
+            {"search_parameters": {"mode": "on"}},
+            {"model": "gpt-4o-search-preview"},
+        ):
             assert error_of(await w.ask(**hosted)) == (403, "policy_denied")
+        for unmetered in ({"prediction": {"type": "content", "content": "x" * 9_000}}, {"moderation": {}}):
+            assert error_of(await w.ask(**unmetered)) == (400, "invalid_request")
         assert w.fake.calls == 0
 
 

@@ -22,6 +22,16 @@ _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "functio
 _LIMIT_FIELDS = ("max_completion_tokens", "max_tokens")
 _NOT_HASHED = frozenset({"messages", "stream", "stream_options"})
 _TIERS = frozenset({"auto", "default", "flex"})
+_AT_THE_PROVIDER = {
+    **dict.fromkeys(("web_search_options", "search_parameters", "search_settings"), "would search at the provider"),
+    **dict.fromkeys(("search_options", "enable_search", "data_sources"), "would search at the provider"),
+    **dict.fromkeys(("plugins", "mcp_servers"), "would run at the provider"),
+    **dict.fromkeys(("models", "route", "provider", "fallbacks"), "lets the upstream choose, at another price"),
+    **dict.fromkeys(("extra_body", "api_base", "base_url"), "speaks to the upstream past the model gateway"),
+}
+"""Fields of upstreams that are compatible with Chat and do more than answer, and OpenAI's own."""
+
+_SEARCHES = ("-search-preview", "-search-api")  # in the names of models that search at OpenAI, for a fee a call
 _PLAIN = frozenset({str, bool, type(None)})
 _INT_END = 2**63
 _sorted = msgspec.json.Encoder(order="sorted").encode
@@ -43,6 +53,7 @@ def parse(format_: Format, body: bytes, *, bytes_max: int) -> ModelRequest:
     if options is not None and not isinstance(options, dict):
         raise _wrong("stream_options", "an object")
     _check_tools(value.get("tools"))
+    _check_hosted(value)
     _check_unmetered(value)
     return ModelRequest(
         format=format_,
@@ -116,6 +127,19 @@ def _check_tools(tools: Any) -> None:
             )
 
 
+def _check_hosted(value: Mapping[str, Any]) -> None:
+    """Refuse what would run, or be decided, beyond the gateways."""
+    found = [f"{name} {why}" for name, why in _AT_THE_PROVIDER.items() if value.get(name) is not None]
+    if any(mark in value["model"].lower() for mark in _SEARCHES):
+        found.append(f"the model {value['model']} searches at the provider")
+    if found:
+        raise AirsideError(
+            Code.POLICY_DENIED,
+            f"{found[0]}, past the gateways",
+            advice="Provider-hosted tools are denied; offer a search tool through the tool gateway.",
+        )
+
+
 def _check_unmetered(value: Mapping[str, Any]) -> None:
     """Refuse what would be billed in a way that no reservation here covers."""
     n = value.get("n")
@@ -128,12 +152,9 @@ def _check_unmetered(value: Mapping[str, Any]) -> None:
     tier = value.get("service_tier")
     if tier is not None and (not isinstance(tier, str) or tier not in _TIERS):
         raise AirsideError(Code.INVALID_REQUEST, "service_tier must be auto, default or flex: others cost extra")
-    if value.get("web_search_options") is not None:
-        raise AirsideError(
-            Code.POLICY_DENIED,
-            "web_search_options would search at the provider, past the tool gateway",
-            advice="Provider-hosted tools are denied; offer a search tool through the tool gateway.",
-        )
+    for name in ("prediction", "moderation"):  # what of a prediction is not taken is paid as output beyond the maximum
+        if value.get(name) is not None:
+            raise AirsideError(Code.INVALID_REQUEST, f"{name} is billed apart from the answer: leave it out")
 
 
 def _output_tokens_max(value: Mapping[str, Any]) -> int | None:
