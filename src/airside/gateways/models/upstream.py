@@ -33,7 +33,7 @@ class Patience(Struct, frozen=True):
     silence_s: float | None = None
 
 
-class Answer(Protocol):
+class Response(Protocol):
     """A response whose head has arrived. It must be closed."""
 
     status: int
@@ -58,7 +58,7 @@ class Answer(Protocol):
 class Upstream(Protocol):
     """An HTTP client."""
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, patience: Patience) -> Answer:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, patience: Patience) -> Response:
         """Send a request and return its answer's head; raises Unreachable, Interrupted, TimedOut."""
         ...
 

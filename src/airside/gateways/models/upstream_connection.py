@@ -44,7 +44,7 @@ class Pool(Protocol):
 
 
 class Exchange:
-    """A request that was sent, and its answer: implements `upstream.Answer` once `head` has returned."""
+    """A request that was sent, and its answer: implements `upstream.Response` once `head` has returned."""
 
     def __init__(self, connection: "Connection", deadline_s: float, silence_s: float | None) -> None:
         self.status = 0
@@ -67,7 +67,7 @@ class Exchange:
             await self._news()
 
     def header(self, name: str) -> str:
-        """See Answer."""
+        """See Response."""
         wanted = name.lower().encode()
         for known, value in self.headers:
             if known == wanted:
@@ -75,7 +75,7 @@ class Exchange:
         return ""
 
     async def read(self, bytes_max: int) -> bytes:
-        """See Answer."""
+        """See Response."""
         self._whole, self._unread_max = True, bytes_max
         self._connection.resume_reading()
         while not self.ended and self._unread <= bytes_max:
@@ -85,7 +85,7 @@ class Exchange:
         return self._take()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """See Answer."""
+        """See Response."""
         while True:
             if self._pieces:
                 yield self._take()
@@ -97,7 +97,7 @@ class Exchange:
                 return
 
     def close(self) -> None:
-        """See Answer."""
+        """See Response."""
         self._connection.leave(self)
 
     def add(self, piece: bytes) -> bool:

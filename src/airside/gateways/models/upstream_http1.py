@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import aiohappyeyeballs
 
-from airside.gateways.models.upstream import Answer, Patience, Unreachable
+from airside.gateways.models.upstream import Patience, Response, Unreachable
 from airside.gateways.models.upstream_connection import Connection, Origin
 
 NEXT_ADDRESS_AFTER_S = 0.25  # RFC 8305: begin with the next address of a name while the first still tries
@@ -33,7 +33,7 @@ class Http1Upstream:
         self._open: set[Connection] = set()
         self._closed = False
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, patience: Patience) -> Answer:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, patience: Patience) -> Response:
         """Send a request and return its answer's head. Raises Unreachable, Interrupted, TimedOut."""
         deadline_s = asyncio.get_running_loop().time() + patience.total_s
         origin, head = prepared(url, tuple(headers.items()))

@@ -80,7 +80,7 @@ class Delivered(Protocol):
         ...
 
 
-class Said(Struct, frozen=True):
+class Delta(Struct, frozen=True):
     """A piece of an upstream's stream that may leave before the outcome is durable.
 
     `frame` are its bytes as they came, for a client of the same format; `kind` and `text` are what it says.
@@ -94,7 +94,7 @@ class Said(Struct, frozen=True):
 class Reader(Protocol):
     """Takes one upstream stream apart. Tool calls and the stream's end are withheld: they leave after the record."""
 
-    def feed(self, data: bytes) -> Sequence[Said]:
+    def feed(self, data: bytes) -> Sequence[Delta]:
         """Take bytes from upstream and return what may leave now; raises BrokenAnswer."""
         ...
 
@@ -106,7 +106,7 @@ class Reader(Protocol):
 class Writer(Protocol):
     """Writes a stream in the client's format while the answer arrives in another."""
 
-    def say(self, said: Said) -> bytes:
+    def say(self, delta: Delta) -> bytes:
         """Return the frames for a piece of text or thinking; empty if the format does not show it."""
         ...
 

@@ -22,10 +22,10 @@ from airside.core.errors import AirsideError, Code, TransientError
 from airside.core.money import ZERO
 from airside.gateways.models.formats.openai_embeddings.format import EMBEDDINGS, refuse_to_translate
 from airside.gateways.models.formats.port import ANSWER_BYTES_MAX, BrokenAnswer, Format, RejectedAnswer
-from airside.gateways.models.message import Answer as Said
+from airside.gateways.models.message import Answer
 from airside.gateways.models.pricing import Price, Pricing
 from airside.gateways.models.provider import Ask
-from airside.gateways.models.upstream import Answer, Interrupted, Patience, TimedOut, Unreachable, Upstream
+from airside.gateways.models.upstream import Interrupted, Patience, Response, TimedOut, Unreachable, Upstream
 
 ERROR_BYTES_MAX = 65_536
 MESSAGE_CHARS_MAX = 2_000
@@ -99,18 +99,18 @@ class HttpProvider:
         """Send the request on and return what came of it."""
         face = ask.request.format
         language = self._languages.get(face.name) or self._service.languages[0]
-        answer = await self._post(call, ask, language)
+        response = await self._post(call, ask, language)
         try:
-            if answer.status != 200:
-                return await self._refusal(answer, ask, language)
-            if answer.header("Content-Encoding") not in {"", "identity"}:
+            if response.status != 200:
+                return await self._refusal(response, ask, language)
+            if response.header("Content-Encoding") not in {"", "identity"}:
                 raise BrokenAnswer("the answer is compressed although that was not asked for")
-            if call.sink is not None and not answer.header("Content-Type").startswith("application/json"):
-                body = await self._stream(call, ask, language, answer)
+            if call.sink is not None and not response.header("Content-Type").startswith("application/json"):
+                body = await self._stream(call, ask, language, response)
             else:
-                body = await answer.read(ANSWER_BYTES_MAX)
+                body = await response.read(ANSWER_BYTES_MAX)
             used = language.usage(body)
-            said = None if language.name == face.name else language.answer(body)
+            answer = None if language.name == face.name else language.answer(body)
         except RejectedAnswer as error:
             return self._rejected(ask, error.message or error.kind)
         except (Interrupted, BrokenAnswer) as error:
@@ -118,11 +118,11 @@ class HttpProvider:
         except UnicodeDecodeError:
             self._broken(BrokenAnswer("the answer is not UTF-8"), ask)
         finally:
-            answer.close()
+            response.close()
         outcome = self._ok(call, ask, body, used)
-        return outcome if said is None else _translated(outcome, said, call, ask)
+        return outcome if answer is None else _translated(outcome, answer, call, ask)
 
-    async def _post(self, call: Call, ask: Ask, language: Format) -> Answer:
+    async def _post(self, call: Call, ask: Ask, language: Format) -> Response:
         model, tokens, stream = ask.route.model, call.output_tokens_granted, call.sink is not None
         if language.name == ask.request.format.name:
             body = language.forward(ask.request, model=model, output_tokens=tokens)
@@ -148,19 +148,19 @@ class HttpProvider:
         usual = self._stream_patience if stream else self._patience
         return usual if seconds >= usual.total_s else replace(usual, total_s=seconds)
 
-    async def _stream(self, call: Call, ask: Ask, language: Format, answer: Answer) -> bytes:
+    async def _stream(self, call: Call, ask: Ask, language: Format, response: Response) -> bytes:
         """Pass a stream on while it arrives; return the assembled answer in the upstream's language."""
         assert call.sink is not None, "only a streaming call streams"
         face, unframed = ask.request.format, self._service.unframed()
         same = language.name == face.name
         reader = language.reader(ask.delivered if same else None)
         writer = None if same else face.writer(ask.request, ask.delivered, _begun(call, ask))
-        async for chunk in answer.chunks():
-            pieces = reader.feed(unframed(chunk) if unframed else chunk)
+        async for chunk in response.chunks():
+            deltas = reader.feed(unframed(chunk) if unframed else chunk)
             if writer is None:
-                frames = b"".join([said.frame for said in pieces])
+                frames = b"".join([delta.frame for delta in deltas])
             else:
-                frames = b"".join([writer.say(said) for said in pieces])
+                frames = b"".join([writer.say(delta) for delta in deltas])
             if frames:
                 await call.sink.write(frames)
         return reader.finish()
@@ -184,18 +184,18 @@ class HttpProvider:
         failure = AirsideError if ask.delivered.anything else TransientError
         raise failure(code, f"{self.name}: {error}") from None
 
-    async def _refusal(self, answer: Answer, ask: Ask, language: Format) -> Outcome:
+    async def _refusal(self, response: Response, ask: Ask, language: Format) -> Outcome:
         """Return the outcome of a request that the provider finds wrong; raise for every other error status."""
         body = b""
         with suppress(Interrupted, BrokenAnswer):
-            body = await answer.read(ERROR_BYTES_MAX)
+            body = await response.read(ERROR_BYTES_MAX)
         body = self._without_secrets(body)
         kind, message = language.provider_error(body)
-        status, said = answer.status, f"{self.name} answered {answer.status}"
+        status, said = response.status, f"{self.name} answered {response.status}"
         if status == 429 and kind != "insufficient_quota":
-            raise TransientError(Code.RATE_LIMITED, said, details=_UNBILLED, retry_after_s=_retry_after(answer))
+            raise TransientError(Code.RATE_LIMITED, said, details=_UNBILLED, retry_after_s=_retry_after(response))
         if status >= 500 or status in _TRANSIENT_STATUS:
-            raise TransientError(Code.UPSTREAM_FAILED, said, details=_UNBILLED, retry_after_s=_retry_after(answer))
+            raise TransientError(Code.UPSTREAM_FAILED, said, details=_UNBILLED, retry_after_s=_retry_after(response))
         if status < 400:
             advice = f"Check providers.{self.name}.base_url."
             raise AirsideError(Code.UPSTREAM_FAILED, f"{said} instead of 200", advice=advice, details=_UNBILLED)
@@ -233,12 +233,12 @@ class HttpProvider:
         return text.encode()
 
 
-def _begun(call: Call, ask: Ask) -> Said:
+def _begun(call: Call, ask: Ask) -> Answer:
     """Return what is known of an answer before it comes."""
-    return Said(blocks=(), stop="end", usage=None, model=ask.route.model, answer_id=call.call_id)
+    return Answer(blocks=(), stop="end", usage=None, model=ask.route.model, answer_id=call.call_id)
 
 
-def _translated(outcome: Outcome, said: Said, call: Call, ask: Ask) -> Outcome:
+def _translated(outcome: Outcome, said: Answer, call: Call, ask: Ask) -> Outcome:
     """Return the outcome in the client's format; what cannot be said in it is an error, and is paid all the same."""
     answer = replace(said, answer_id=call.call_id, model=ask.route.model)
     try:
@@ -255,10 +255,10 @@ def _object(body: bytes) -> bytes:
     return b"{}"
 
 
-def _retry_after(answer: Answer) -> float | None:
+def _retry_after(response: Response) -> float | None:
     """Return the seconds of `Retry-After`; a date there is ignored, because clocks differ."""
     try:
-        seconds = float(answer.header("Retry-After"))
+        seconds = float(response.header("Retry-After"))
     except ValueError:
         return None
     return min(seconds, RETRY_AFTER_S_MAX) if seconds >= 0 else None

@@ -13,7 +13,7 @@ import msgspec
 from airside.config.settings import ModelPrice
 from airside.core.call import Call, CallState, Outcome, Usage
 from airside.core.errors import Code
-from airside.gateways.models.formats.port import Said
+from airside.gateways.models.formats.port import Delta
 from airside.gateways.models.message import Answer, Block, Text, ToolCall
 from airside.gateways.models.pricing import Price, configured
 from airside.gateways.models.provider import Ask
@@ -110,7 +110,7 @@ async def _speak(text: str, answer: Answer, call: Call, ask: Ask, delay_s: float
     for word in words:
         if delay_s:
             await asyncio.sleep(delay_s / len(words))
-        await call.sink.write(writer.say(Said(b"", "text", word)))
+        await call.sink.write(writer.say(Delta(b"", "text", word)))
 
 
 def _usage(said: script.Answer, ask: Ask, granted: int) -> Usage:

@@ -13,7 +13,7 @@ from airside.core.errors import AirsideError
 from airside.gateways.models.formats.openai_responses.events import Delivered, Shown, frame, spelled
 from airside.gateways.models.formats.openai_responses.format import RESPONSES, shown
 from airside.gateways.models.formats.openai_responses.stream import Assembler, rest
-from airside.gateways.models.formats.port import Addressed, BrokenAnswer, RejectedAnswer, Said
+from airside.gateways.models.formats.port import Addressed, BrokenAnswer, Delta, RejectedAnswer
 from airside.gateways.models.formats.sse import Lines
 from airside.gateways.models.message import Answer, Refused, Text, Thinking, ToolCall
 
@@ -151,7 +151,7 @@ def test_an_answer_of_another_format_is_the_same_in_both_modes(blocks: list[Any]
             break  # what comes after may not leave
         kind = "text" if isinstance(block, Text) else "thinking"
         for at in range(0, len(block.text), size):
-            live += writer.say(Said(b"", kind, block.text[at : at + size]))
+            live += writer.say(Delta(b"", kind, block.text[at : at + size]))
     live += RESPONSES.rest(body, delivered, request)
     final, texts, others = read(live)
     again, same_texts, same_others = read(RESPONSES.rest(body, RESPONSES.delivered(), request))

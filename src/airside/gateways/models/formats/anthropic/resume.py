@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 
 from airside.gateways.models.formats.anthropic import usage
 from airside.gateways.models.formats.anthropic.stream import INPUTS, Block, Delivered, event_frame
-from airside.gateways.models.formats.port import Said
+from airside.gateways.models.formats.port import Delta
 
 _encode = msgspec.json.encode
 _FIELDS = {"text": ("text",), "thinking": ("thinking", "signature")}
@@ -139,25 +139,25 @@ class MessagesWriter:
         self._head = head
         self._delivered = delivered
 
-    def say(self, said: Said) -> bytes:
+    def say(self, delta: Delta) -> bytes:
         """Return the events for a piece of text or thinking; a piece of another kind than the last opens a block.
 
         A block of thinking stays open to the end: its signature comes with the whole answer.
         """
-        if not said.text or said.kind not in _FIELDS:
+        if not delta.text or delta.kind not in _FIELDS:
             return b""
         blocks = self._delivered.blocks
         events: list[dict[str, Any]] = []
         if self._delivered.head is None:
             named = {"id": self._delivered.name} if self._delivered.name else {}
             events.append({"type": "message_start", "message": {**self._head, **named, "content": []}})
-        if not blocks or blocks[-1].kind != said.kind:
+        if not blocks or blocks[-1].kind != delta.kind:
             if blocks and blocks[-1].kind == "text":
                 events.append({"type": "content_block_stop", "index": len(blocks) - 1})
-            empty = {"type": said.kind, **dict.fromkeys(_FIELDS[said.kind], "")}
+            empty = {"type": delta.kind, **dict.fromkeys(_FIELDS[delta.kind], "")}
             events.append({"type": "content_block_start", "index": len(blocks), "content_block": empty})
-        index = len(blocks) - 1 if blocks and blocks[-1].kind == said.kind else len(blocks)
-        events.append(_delta(index, {"type": _DELTAS[said.kind], said.kind: said.text}))
+        index = len(blocks) - 1 if blocks and blocks[-1].kind == delta.kind else len(blocks)
+        events.append(_delta(index, {"type": _DELTAS[delta.kind], delta.kind: delta.text}))
         for event in events:
             self._delivered.note(event)
         return b"".join([event_frame(event["type"], _encode(event)) for event in events])

@@ -12,7 +12,7 @@ import jiter
 import msgspec
 from msgspec import Raw
 
-from airside.gateways.models.formats.port import BrokenAnswer, Said
+from airside.gateways.models.formats.port import BrokenAnswer, Delta
 from airside.gateways.models.formats.sse import Lines
 
 SPOKEN = frozenset({"text", "thinking", "redacted_thinking"})
@@ -101,9 +101,9 @@ class Assembler:
         self._withholding = False
         self._silent: list[tuple[bytes, dict[str, Any]]] = []  # kept until text follows: a retry stays possible
 
-    def feed(self, data: bytes) -> list[Said]:
+    def feed(self, data: bytes) -> list[Delta]:
         """Take bytes from upstream and return what may go to the client now; raises BrokenAnswer."""
-        return [said for event in self._lines.feed(data) if (said := self._event(event)) is not None]
+        return [delta for event in self._lines.feed(data) if (delta := self._event(event)) is not None]
 
     def finish(self) -> bytes:
         """Return the assembled message as JSON; raises BrokenAnswer if the stream was cut."""
@@ -128,7 +128,7 @@ class Assembler:
         except ValueError:
             raise BrokenAnswer("the input of a tool use is not a JSON object") from None
 
-    def _event(self, data: bytes) -> Said | None:
+    def _event(self, data: bytes) -> Delta | None:
         try:
             event = _decode(data)
             kind = event["type"]
@@ -151,12 +151,12 @@ class Assembler:
             self._delivered.note(left)
         return _said(b"".join([early for early, _ in leaving]), event)
 
-    def _other(self, kind: Any, data: bytes) -> Said | None:
+    def _other(self, kind: Any, data: bytes) -> Delta | None:
         """Pass pings on once the stream has begun; an error ends it; what else is not known yet is left out."""
         if kind == "error":
             raise BrokenAnswer("the provider reported an error in the middle of the stream")
         if kind == "ping" and self._delivered.anything:
-            return Said(event_frame("ping", data))
+            return Delta(event_frame("ping", data))
         return None
 
     def _start(self, event: dict[str, Any]) -> bool:
@@ -272,10 +272,10 @@ def event_frame(kind: str, data: bytes) -> bytes:
     return b"event: " + kind.encode() + b"\ndata: " + data + b"\n\n"
 
 
-def _said(frame: bytes, event: Mapping[str, Any]) -> Said:
+def _said(frame: bytes, event: Mapping[str, Any]) -> Delta:
     """Return what an event says. A block may begin with some of its text."""
     spoken = event.get("delta") or event.get("content_block") or {}
     text, thinking = spoken.get("text"), spoken.get("thinking")
     if isinstance(text, str) and text:
-        return Said(frame, "text", text)
-    return Said(frame, "thinking", thinking) if isinstance(thinking, str) and thinking else Said(frame)
+        return Delta(frame, "text", text)
+    return Delta(frame, "thinking", thinking) if isinstance(thinking, str) and thinking else Delta(frame)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from airside.gateways.models.formats.port import BrokenAnswer, Said
+from airside.gateways.models.formats.port import BrokenAnswer, Delta
 from airside.gateways.models.formats.sse import Lines
 
 _SPOKEN = frozenset({"text", "thought", "thoughtSignature"})
@@ -62,9 +62,9 @@ class Assembler:
         self._withholding = False
         self._silent = b""  # frames without text, kept until text follows: a retry stays possible
 
-    def feed(self, data: bytes) -> list[Said]:
+    def feed(self, data: bytes) -> list[Delta]:
         """Take bytes from upstream and return what may go to the client now; raises BrokenAnswer."""
-        return [said for event in self._lines.feed(data) for said in self._event(event)]
+        return [delta for event in self._lines.feed(data) for delta in self._event(event)]
 
     def finish(self) -> bytes:
         """Return the assembled response as JSON; raises BrokenAnswer if the stream was cut."""
@@ -79,7 +79,7 @@ class Assembler:
         content = {**(self._candidate.get("content") or {}), "parts": self._parts}
         return _encode({"candidates": [{**self._candidate, "content": content}], **self._response})
 
-    def _event(self, data: bytes) -> list[Said]:
+    def _event(self, data: bytes) -> list[Delta]:
         try:
             response = _decode(data)
             if response.get("error"):
@@ -100,14 +100,14 @@ class Assembler:
         frame, self._silent = self._silent + frame, b""
         return self._said(frame, parts)
 
-    def _said(self, frame: bytes, parts: list[dict[str, Any]]) -> list[Said]:
+    def _said(self, frame: bytes, parts: list[dict[str, Any]]) -> list[Delta]:
         """Return what an event says, part by part; its bytes go with the first."""
         said = []
         for part in parts:
             self._delivered.note(part)
-            said.append(Said(frame, kind_of(part), part["text"]) if part["text"] else Said(frame))
+            said.append(Delta(frame, kind_of(part), part["text"]) if part["text"] else Delta(frame))
             frame = b""
-        return said or [Said(frame)]
+        return said or [Delta(frame)]
 
     def _take(self, response: dict[str, Any]) -> list[dict[str, Any]]:
         """Merge an event and return its parts."""
@@ -203,11 +203,11 @@ class GeminiWriter:
         self._head = head
         self._delivered = delivered
 
-    def say(self, said: Said) -> bytes:
+    def say(self, delta: Delta) -> bytes:
         """Return the event for a piece of text or thinking."""
-        if not said.text or not said.kind:
+        if not delta.text or not delta.kind:
             return b""
-        part = {"text": said.text} | ({"thought": True} if said.kind == "thinking" else {})
+        part = {"text": delta.text} | ({"thought": True} if delta.kind == "thinking" else {})
         self._delivered.note(part)
         candidate = {"content": {"parts": [part], "role": "model"}, "index": 0}
         return event_frame(_encode({"candidates": [candidate], **self._head}))

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from airside.gateways.models.formats.port import BrokenAnswer, Said
+from airside.gateways.models.formats.port import BrokenAnswer, Delta
 from airside.gateways.models.formats.sse import Lines
 
 DONE = b"data: [DONE]\n\n"
@@ -51,9 +51,9 @@ class Assembler:
         self._silent = b""  # frames without text, kept until text follows: a retry stays possible
         self._done = False
 
-    def feed(self, data: bytes) -> list[Said]:
+    def feed(self, data: bytes) -> list[Delta]:
         """Take bytes from upstream and return what may go to the client now; raises BrokenAnswer."""
-        return [said for event in self._lines.feed(data) if (said := self._event(event)) is not None]
+        return [delta for event in self._lines.feed(data) if (delta := self._event(event)) is not None]
 
     def finish(self) -> bytes:
         """Return the assembled answer as JSON; raises BrokenAnswer if the stream was cut."""
@@ -74,7 +74,7 @@ class Assembler:
             answer["usage"] = usage
         return _encode(answer)
 
-    def _event(self, event: bytes) -> Said | None:
+    def _event(self, event: bytes) -> Delta | None:
         if event == b"[DONE]":
             self._done = True
             return None
@@ -94,8 +94,8 @@ class Assembler:
             frame, self._silent = self._silent + frame, b""
         text = delta.get("content")
         if text:
-            return Said(frame, "text", text)
-        return Said(frame, "thinking", _thought(delta))
+            return Delta(frame, "text", text)
+        return Delta(frame, "thinking", _thought(delta))
 
     def _choice(self, event: bytes) -> dict[str, Any] | None:
         """Return the choice of a chunk, if it has one, and keep what else it says; raises BrokenAnswer."""
@@ -232,15 +232,15 @@ class ChatWriter:
         self._head = head
         self._delivered = delivered
 
-    def say(self, said: Said) -> bytes:
+    def say(self, delta: Delta) -> bytes:
         """Return the chunk for a piece of text or reasoning."""
-        if not said.text:
+        if not delta.text:
             return b""
-        name = "content" if said.kind == "text" else "reasoning_content"
-        delta = {name: said.text} if self._delivered.role else {"role": "assistant", name: said.text}
+        name = "content" if delta.kind == "text" else "reasoning_content"
+        fields = {name: delta.text} if self._delivered.role else {"role": "assistant", name: delta.text}
         self._delivered.role = True
-        self._delivered.chars[name] = self._delivered.chars.get(name, 0) + len(said.text)
-        return frame(self._head, delta)
+        self._delivered.chars[name] = self._delivered.chars.get(name, 0) + len(delta.text)
+        return frame(self._head, fields)
 
 
 def _delta_left(message: Mapping[str, Any], delivered: Delivered) -> dict[str, Any]:

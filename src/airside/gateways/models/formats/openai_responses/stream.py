@@ -12,7 +12,7 @@ import msgspec
 
 from airside.gateways.models.formats.openai_responses import events
 from airside.gateways.models.formats.openai_responses.events import Delivered
-from airside.gateways.models.formats.port import BrokenAnswer, RejectedAnswer, Said
+from airside.gateways.models.formats.port import BrokenAnswer, Delta, RejectedAnswer
 from airside.gateways.models.formats.sse import Lines
 
 _ENDS = frozenset({"response.completed", "response.incomplete"})
@@ -38,9 +38,9 @@ class Assembler:
         self._withholding = False
         self._silent: list[tuple[dict[str, Any], bytes]] = []  # until something is said: a retry stays possible
 
-    def feed(self, data: bytes) -> list[Said]:
+    def feed(self, data: bytes) -> list[Delta]:
         """Take bytes from upstream and return what may go to the client now; raises BrokenAnswer."""
-        return [said for event in self._lines.feed(data) if (said := self._event(event)) is not None]
+        return [delta for event in self._lines.feed(data) if (delta := self._event(event)) is not None]
 
     def finish(self) -> bytes:
         """Return the whole response as JSON; raises BrokenAnswer if the stream was cut or contradicts itself."""
@@ -58,7 +58,7 @@ class Assembler:
             raise BrokenAnswer(wrong)
         return _encode(response)
 
-    def _event(self, data: bytes) -> Said | None:
+    def _event(self, data: bytes) -> Delta | None:
         if not data or data == b"[DONE]":
             return None
         try:
@@ -104,7 +104,7 @@ class Assembler:
                 self._items[index] = item
         return data
 
-    def _passed(self, kind: str, event: dict[str, Any], data: bytes) -> Said | None:
+    def _passed(self, kind: str, event: dict[str, Any], data: bytes) -> Delta | None:
         text = event.get("delta") if kind in _LIVE else ""
         if not isinstance(text, str):
             raise BrokenAnswer("a delta of the stream is no text")
@@ -114,8 +114,8 @@ class Assembler:
         leaving, self._silent = [*self._silent, (event, data)], []
         frames = b"".join([self._sent(event, data) for event, data in leaving])
         if kind in _THINKING:
-            return Said(frames, "thinking", text)
-        return Said(frames, "text", text) if kind == _TEXT else Said(frames)
+            return Delta(frames, "thinking", text)
+        return Delta(frames, "text", text) if kind == _TEXT else Delta(frames)
 
     def _sent(self, event: dict[str, Any], data: bytes) -> bytes:
         if type(event.get("sequence_number")) is not int:
@@ -168,22 +168,22 @@ class ResponsesWriter:
         self._kind = ""
         self._pieces: list[str] = []
 
-    def say(self, said: Said) -> bytes:
+    def say(self, delta: Delta) -> bytes:
         """Return the events for a piece of text or reasoning."""
-        if not said.text or not said.kind:
+        if not delta.text or not delta.kind:
             return b""
-        self._pieces.append(said.text)
-        if said.kind == self._kind:
-            return self._sent({**self._delta_at(), "delta": said.text})
-        frames = self._next(said)
-        self._kind, self._pieces = said.kind, [said.text]
+        self._pieces.append(delta.text)
+        if delta.kind == self._kind:
+            return self._sent({**self._delta_at(), "delta": delta.text})
+        frames = self._next(delta)
+        self._kind, self._pieces = delta.kind, [delta.text]
         return frames
 
-    def _next(self, said: Said) -> bytes:
+    def _next(self, delta: Delta) -> bytes:
         """Return what ends the text before, if there is one, and begins an item."""
         if self._output:
             self._output[-1] = item_of(self._kind, "".join(self._pieces[:-1]), self._name())
-        self._output.append(item_of(said.kind, said.text, f"{self._answer_id}_{len(self._output)}"))
+        self._output.append(item_of(delta.kind, delta.text, f"{self._answer_id}_{len(self._output)}"))
         response = {**self._head, "output": self._output, "status": "completed"}
         if self._delivered.shown is not None:
             response = self._delivered.shown.over(response)
