@@ -58,7 +58,7 @@ def pipeline(
         Threads(histories, bytes_max=bytes_max),
         replay,
         Deadline(clock),
-        Rate(ground.resilience.calls),
+        Rate(ground.resilience.call_rates),
         _progress(ground, services),
         Fit(),
         Permit(policy, tool_of),

@@ -40,14 +40,7 @@ class Breaker:
             try:
                 probe = await self._breakers.probe(dependencies)
             except AirsideError as error:
-                raise Refusal(
-                    call,
-                    error.code,
-                    error.message,
-                    advice=error.advice,
-                    details=error.details,
-                    retry_after_s=error.retry_after_s,
-                ) from error
+                raise Refusal.of(call, error) from error
         began_s, sign, retry_after_s = self._clock.monotonic_s(), Sign.NONE, None
         try:
             outcome = await forward(call)

@@ -28,9 +28,7 @@ class Bulkhead:
         try:
             leave = await self._bulkheads.enter(call.who.tenant_id, call.who.agent, upstream, call.timeout_s)
         except AirsideError as error:
-            raise Refusal(
-                call, error.code, error.message, advice=error.advice, retry_after_s=error.retry_after_s
-            ) from None
+            raise Refusal.of(call, error) from None
         try:
             return await forward(call)
         finally:

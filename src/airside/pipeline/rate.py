@@ -29,9 +29,7 @@ class Rate:
         try:
             taken = await self._limits.take(asker_of(call), tokens)
         except AirsideError as error:
-            raise Refusal(
-                call, error.code, error.message, details=error.details, retry_after_s=error.retry_after_s
-            ) from None
+            raise Refusal.of(call, error) from None
         try:
             outcome = await forward(call)
         except AirsideError as error:

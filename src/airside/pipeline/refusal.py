@@ -77,6 +77,18 @@ class Refusal(AirsideError):
         super().__init__(code, message, advice=advice, details=details, retry_after_s=retry_after_s)
         self.call = call
 
+    @staticmethod
+    def of(call: Call, error: AirsideError) -> "Refusal":
+        """Return what a limit or a breaker said no with, as the no to this call."""
+        return Refusal(
+            call,
+            error.code,
+            error.message,
+            advice=error.advice,
+            details=error.details,
+            retry_after_s=error.retry_after_s,
+        )
+
 
 def state_of_refusal(code: Code) -> CallState:
     """Return how a call that did not leave is recorded; what a later attempt may try anew counts as cancelled."""

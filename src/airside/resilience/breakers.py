@@ -20,7 +20,7 @@ from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_id
 from airside.core.ports import Database, Notices
 from airside.resilience import switch as steps
-from airside.resilience.switches import NotNow, Standing, Step, Switches
+from airside.resilience.switches import Moved, NotNow, Standing, Switches
 from airside.resilience.window import Window
 
 POLL_S = 0.2
@@ -113,7 +113,7 @@ class SharedBreakers:
             self._start(self._give_back(claim, probe_id))
             raise
         except NotNow as refused:
-            self._learn(Step(refused.dependency, refused.standing))
+            self._learn(Moved(refused.dependency, refused.standing))
             raise self._refusal(refused.dependency, self._left_s(refused.standing)) from None
         for step in found:
             self._learn(step)
@@ -191,20 +191,20 @@ class SharedBreakers:
                 _log.warning("a breaker cannot be written yet", code=error.code.value)
                 await asyncio.sleep(RETRY_S)
                 continue
-            for step in [found] if isinstance(found, Step) else found:
+            for step in [found] if isinstance(found, Moved) else found:
                 self._learn(step)
             return
 
     async def _ended(self, signs: Mapping[Dependency, Sign], probe_id: str, retry_after_s: float | None) -> None:
         await self._insist(lambda: self._switches.end(signs, probe_id, retry_after_s))
 
-    async def _give_back(self, claim: "asyncio.Task[list[Step]]", probe_id: str) -> None:
+    async def _give_back(self, claim: "asyncio.Task[list[Moved]]", probe_id: str) -> None:
         """Undo a claim whose caller has gone while it was made."""
         with suppress(AirsideError, NotNow):
             claimed = [step.dependency for step in await claim if not step.closed]
             await self._ended(dict.fromkeys(claimed, Sign.NONE), probe_id, None)
 
-    def _learn(self, step: Step) -> None:
+    def _learn(self, step: Moved) -> None:
         self._changes += 1
         dependency, switch = step.dependency, step.standing.switch
         if switch.state == steps.CLOSED:

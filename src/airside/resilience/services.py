@@ -19,8 +19,8 @@ class Resilience:
 
     breakers: SharedBreakers
     bulkheads: LocalBulkheads
-    calls: LeasedRates
-    submissions: LeasedRates
+    call_rates: LeasedRates
+    submission_rates: LeasedRates
     notices: DatabaseNotices
 
     @staticmethod
@@ -31,12 +31,12 @@ class Resilience:
         made = Resilience(
             breakers=SharedBreakers(database, clock, settings.resilience.breakers, notices),
             bulkheads=LocalBulkheads(settings.resilience.bulkheads),
-            calls=LeasedRates(database, clock, settings.rates.calls, "calls"),
-            submissions=LeasedRates(database, clock, settings.rates.submissions, "submissions"),
+            call_rates=LeasedRates(database, clock, settings.rates.calls, "calls"),
+            submission_rates=LeasedRates(database, clock, settings.rates.submissions, "submissions"),
             notices=notices,
         )
         async with AsyncExitStack() as stack:
-            for service in (notices, made.calls, made.submissions, made.breakers):
+            for service in (notices, made.call_rates, made.submission_rates, made.breakers):
                 await service.start()
                 stack.push_async_callback(service.close)
             yield made

@@ -33,8 +33,8 @@ class NotNow(Exception):
         self.standing = standing
 
 
-class Step(Struct, frozen=True):
-    """A breaker that has moved: where it stands now, and whether it was closed by that."""
+class Moved(Struct, frozen=True):
+    """Where a breaker stands after something was done to it, and whether that opened it, or found or left it closed."""
 
     dependency: Dependency
     standing: Standing
@@ -58,45 +58,45 @@ class Switches:
 
         return await self._database.look_up(body)
 
-    async def trip(self, dependency: Dependency, reason: str, retry_after_s: float | None) -> Step:
+    async def trip(self, dependency: Dependency, reason: str, retry_after_s: float | None) -> Moved:
         """Turn a dependency off, unless another process has already."""
 
-        async def body(tx: Transaction) -> Step:
+        async def body(tx: Transaction) -> Moved:
             known = await _locked(tx, dependency)
             off = steps.opened(known, reason, tx.now_us, self._settings, retry_after_s)
             if off is None:
-                return Step(dependency, Standing(known, tx.now_us))
+                return Moved(dependency, Standing(known, tx.now_us))
             await _save(tx, dependency, off)
             await tx.append(_entry(events.BREAKER_OPENED, dependency, off, by="airside"))
-            return Step(dependency, Standing(off, tx.now_us), opened=True)
+            return Moved(dependency, Standing(off, tx.now_us), opened=True)
 
         return await self._database.transact(body)
 
-    async def claim(self, dependencies: Sequence[Dependency], probe_id: str) -> list[Step]:
+    async def claim(self, dependencies: Sequence[Dependency], probe_id: str) -> list[Moved]:
         """Claim the probe of all that are off, or of none; raises NotNow. Those found closed are among the steps."""
 
-        async def body(tx: Transaction) -> list[Step]:
+        async def body(tx: Transaction) -> list[Moved]:
             found = []
             for dependency in sorted(dependencies):
                 known = await _locked(tx, dependency)
                 if known.state == steps.CLOSED:
-                    found.append(Step(dependency, Standing(known, tx.now_us), closed=True))
+                    found.append(Moved(dependency, Standing(known, tx.now_us), closed=True))
                     continue
                 probing = steps.claimed(known, probe_id, tx.now_us, self._settings)
                 if probing is None:
                     raise NotNow(dependency, Standing(known, tx.now_us))
                 await _save(tx, dependency, probing)
-                found.append(Step(dependency, Standing(probing, tx.now_us)))
+                found.append(Moved(dependency, Standing(probing, tx.now_us)))
             return found
 
         return await self._database.transact(body)
 
     async def end(
         self, signs: Mapping[Dependency, Sign], probe_id: str, retry_after_s: float | None = None
-    ) -> list[Step]:
+    ) -> list[Moved]:
         """Move the breakers on by what their probe has shown; those whose probe was given away stay as they are."""
 
-        async def body(tx: Transaction) -> list[Step]:
+        async def body(tx: Transaction) -> list[Moved]:
             found = []
             for dependency, sign in sorted(signs.items(), key=lambda item: item[0]):
                 known = await _locked(tx, dependency)
@@ -105,21 +105,21 @@ class Switches:
                     await _save(tx, dependency, now)
                     await tx.append(*_probed(dependency, sign, now))
                 closed = now is not None and now.state == steps.CLOSED
-                found.append(Step(dependency, Standing(now or known, tx.now_us), closed=closed))
+                found.append(Moved(dependency, Standing(now or known, tx.now_us), closed=closed))
             return found
 
         return await self._database.transact(body)
 
-    async def force(self, dependency: Dependency, *, off: bool, by: str) -> Step:
+    async def force(self, dependency: Dependency, *, off: bool, by: str) -> Moved:
         """Turn a dependency off until an operator turns it on, or on, forgetting its failures."""
 
-        async def body(tx: Transaction) -> Step:
+        async def body(tx: Transaction) -> Moved:
             known = await _locked(tx, dependency)
             now = steps.held_open(known, f"held open by {by}", tx.now_us) if off else steps.released(tx.now_us)
             await _save(tx, dependency, now)
             kind = events.BREAKER_OPENED if off else events.BREAKER_CLOSED
             await tx.append(_entry(kind, dependency, now, by=by))
-            return Step(dependency, Standing(now, tx.now_us), opened=off, closed=not off)
+            return Moved(dependency, Standing(now, tx.now_us), opened=off, closed=not off)
 
         return await self._database.transact(body)
 

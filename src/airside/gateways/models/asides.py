@@ -1,9 +1,9 @@
 """Model calls that airside itself makes beside an agent's call: summaries, checks of an answer, embeddings.
 
 An aside is a Call like any other: the identity of the call it serves, its own id, its own reservation, intent and
-outcome in the journal, replayed after a crash. Its name stands apart from the agent's own requests by its purpose, so
-that neither is ever answered with the other's record. It goes through the inner steps only (replay, fallback, retry,
-breaker, record): who the agent is was asked already, and an aside is never cached, routed or asked about.
+outcome in the journal, replayed after a crash. Its purpose is part of what it is named by, so that an aside and an
+equal request of the agent are never answered with each other's record. It passes `replay` and the steps from `retry` to
+`record` only: who asks is known already, and an aside is never cached, routed, or answered by another model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -85,7 +85,9 @@ class Asides:
         A request that asks for a stream is streamed from upstream, to nobody.
         """
         route = self._routes.find(model)
-        ask = Ask(request, route, request.format.delivered(), [], request.output_tokens_max or OUTPUT_TOKENS)
+        own = isinstance(call.payload, Ask) and request is call.payload.request  # then its limits are the call's
+        limit = call.payload.output_tokens_max if own else request.output_tokens_max or OUTPUT_TOKENS
+        ask = Ask(request, route, request.format.delivered(), [], limit)
         aside = Call(
             call_id=new_id("call"),
             kind=CallKind.MODEL,

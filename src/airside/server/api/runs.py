@@ -61,8 +61,8 @@ async def submit(
     idempotency_key: IdempotencyKey = "",
 ) -> dict[str, Any]:
     """Take a task on and answer at once; `Location` is where its state is."""
-    if plane.resilience.submissions.limited:
-        await plane.resilience.submissions.take(_asker(new, principal, request))
+    if plane.resilience.submission_rates.limited:
+        await plane.resilience.submission_rates.take(_asker(new, principal, request))
     run = await plane.services.runs.submit(
         Submission(
             tenant_id=principal.tenant_id,

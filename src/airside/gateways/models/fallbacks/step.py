@@ -23,6 +23,7 @@ from airside.gateways.models.message import Answer, Text
 from airside.gateways.models.provider import Ask, Route, Routes, on_route
 from airside.gateways.models.routing.needs import converses, lacks, needs_of
 from airside.gateways.models.routing.seeing import seen
+from airside.pipeline.retry import TRIES_MAX
 from airside.pipeline.waiting import unanswered
 
 HEADER = b"x-airside-fallback"
@@ -138,13 +139,9 @@ def _next(before: Call, model: str, aimed: Call, hops: Sequence[Hop]) -> Call:
     return replace(
         aimed,
         name=model,
-        try_number=before.try_number + TRIES_OF_A_HOP,
+        try_number=before.try_number + TRIES_MAX,  # each model has its own tries, so their numbers never meet
         notes={**before.notes, "fallback": note},
     )
-
-
-TRIES_OF_A_HOP = 3
-"""How far apart the numbers of a call's tries are at one model and at the next: see `retry`."""
 
 
 def _tell(ask: Ask, model: str) -> None:
