@@ -37,8 +37,8 @@ async def _run(s: Scenario, agent: Any, prompt: str) -> Any:
         answer = None
         async for event in agent.arun(prompt, stream=True, yield_run_output=True):
             answer = event
-    status = str(getattr(answer, "status", "")).upper()
-    if "ERROR" in status:
+    ended = f"{getattr(answer, 'status', '')} {getattr(answer, 'event', '')}"
+    if "ERROR" in ended.upper():  # it raises nothing itself
         raise RuntimeError(str(answer.content))
     return answer.content
 
