@@ -41,24 +41,22 @@ def cut(source: str, text: str, *, chars: int = PASSAGE_CHARS) -> list[Passage]:
 def best(question: str, passages: Sequence[Passage], *, count: int) -> list[Passage]:
     """Return the `count` best passages for a question, best first; those that share no word with it are left out."""
     wanted = set(_words(question))
-    bags = [Counter(_words(passage.text)) for passage in passages]
-    mean = sum(map(Counter.total, bags)) / len(bags) if bags else 0.0
-    weights = {word: _rarity(sum(1 for bag in bags if word in bag), len(bags)) for word in wanted}
+    said = [list(_words(passage.text)) for passage in passages]
+    bags = [Counter(word for word in words if word in wanted) for words in said]
+    mean = sum(map(len, said)) / len(said) if said else 0.0
+    holding = Counter(word for bag in bags for word in bag)  # in one pass: both texts may be as long as a body may be
+    weights = {word: _rarity(count, len(bags)) for word, count in holding.items()}
     scored = [
-        Passage(passage.source, passage.start, passage.text, _score(bag, weights, mean))
-        for passage, bag in zip(passages, bags, strict=True)
+        Passage(passage.source, passage.start, passage.text, _score(bag, len(words) / mean if mean else 1.0, weights))
+        for passage, bag, words in zip(passages, bags, said, strict=True)
     ]
     found = sorted(scored, key=lambda passage: -passage.score)[:count]
     return [passage for passage in found if passage.score > 0]
 
 
-def _score(bag: Counter[str], weights: dict[str, float], mean: float) -> float:
-    length = bag.total() / mean if mean else 1.0
-    return sum(
-        weight * bag[word] * (K1 + 1) / (bag[word] + K1 * (1 - B + B * length))
-        for word, weight in weights.items()
-        if word in bag
-    )
+def _score(bag: Counter[str], length: float, weights: dict[str, float]) -> float:
+    """Return how well a passage fits by its words that were asked for; `length` is its share of the mean."""
+    return sum(weights[word] * n * (K1 + 1) / (n + K1 * (1 - B + B * length)) for word, n in bag.items())
 
 
 def _rarity(holding: int, all_passages: int) -> float:

@@ -18,11 +18,12 @@ from airside.core.call import Call, CallKind, CallState, Outcome, Usage
 from airside.core.errors import AirsideError, Code
 from airside.core.said import said
 from airside.gateways.models.batching.group import Group, Widen
-from airside.gateways.models.batching.question import answers_in, question_of, shares
+from airside.gateways.models.batching.question import answers_in, question_of, shares, widened
 from airside.gateways.models.formats.openai_chat.format import CHAT
 from airside.gateways.models.formats.port import Addressed
 from airside.gateways.models.pricing import configured
 from airside.gateways.models.provider import Ask, Route
+from airside.pipeline.refusal import charged_nothing
 from tests.journal import world
 
 SETTINGS = BatchingSettings(window_ms=5, calls_max=4)
@@ -150,6 +151,22 @@ async def test_failures_and_vanished_callers_leave_nobody_waiting() -> None:
     assert failures == 1
     assert [said(outcome.body).text for outcome in outcomes] == ["alone: a", "alone: b"]
     assert not any(outcome.metered for outcome in outcomes), "what the failure cost is not known"
+
+
+async def test_a_failure_after_a_paid_group_is_not_free() -> None:
+    model = Model(lambda _: "no JSON")
+
+    async def fail_alone(call: Call) -> Outcome:
+        if call.parts:
+            raise AirsideError(Code.RATE_LIMITED, "busy", details={"unbilled": True})
+        return await ask_alone(call)
+
+    group = Group(SETTINGS, fail_alone)
+    calls = [replace(asking(model, text), notes={"batch": "group"}, output_tokens_granted=100) for text in "ab"]
+    calls = [replace(call, need=widened(call.need)) for call in calls]
+    errors = await asyncio.gather(*map(group, calls), return_exceptions=True)
+    assert len(model.asked) == 1
+    assert [isinstance(error, AirsideError) and charged_nothing(error) for error in errors] == [False, False]
 
 
 async def test_a_full_group_is_closed() -> None:

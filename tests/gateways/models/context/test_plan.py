@@ -1,7 +1,9 @@
 """Conversations that outgrow their window: whatever leaves, no tool call loses its result and the newest stay."""
 
 import json
+import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -120,3 +122,16 @@ def test_passages_that_share_the_rare_words_come_first() -> None:
     found = best("who got the refund of invoice 4711?", passages, count=2)
     assert "Ada Lovelace" in found[0].text
     assert best("zebra", passages, count=2) == []
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '["\\ud800"]', "[" + "9" * 5_000 + "]"])
+def test_hostile_json_of_a_tool_is_text(text: str) -> None:
+    assert compact(text) == text
+
+
+def test_a_long_question_costs_as_much_as_it_is_long() -> None:
+    question = " ".join(f"w{n}" for n in range(100_000))
+    began = time.process_time()
+    found = best(question, cut("", " ".join(f"w{n}" for n in range(0, 1_000_000, 10))), count=1)
+    assert len(found) == 1
+    assert time.process_time() - began < 10.0, "each word of one is not looked for in each piece of the other"

@@ -4,8 +4,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from airside.core.call import Usage
+from airside.core.call import Call, Usage
 from airside.core.errors import AirsideError, Code
 from airside.gateways.models.message import Text, ToolCall
 from airside.journal.queries import Query
@@ -170,3 +171,31 @@ async def test_a_trial_and_the_agents_own_call_are_never_mistaken_for_each_other
         await h.ask(who, EASY)
         hashes = {row["body"]["hash"] for row in await h.plane.entries(who) if row["type"] == "call.intent"}
         assert len(hashes) == 2
+
+
+@pytest.mark.parametrize(("said", "model"), [("Paris.", b"tiny"), ("", b"large")])
+async def test_the_header_names_the_model_whose_answer_was_given(said: str, model: bytes) -> None:
+    async with house(routing=ON, said={"tiny": said}) as h:
+        call = h.call(await h.plane.start_run(), EASY)
+        await h.pipeline(call)
+        assert dict(call.payload.told)[b"x-airside-route"] == model
+
+
+async def test_a_trial_has_the_limit_and_less_than_the_time_of_its_call() -> None:
+    async with house(routing=ON) as h:
+        now_s = h.plane.clock.monotonic_s()
+        call = replace(h.call(await h.plane.start_run(), EASY), deadline_s=now_s + 10.0)
+        seen: list[Call] = []
+        send = h.asides.send
+
+        async def watched(call: Call, *args: Any, **more: Any) -> Any:
+            seen.append(call)
+            return await send(call, *args, **more)
+
+        h.asides.send = watched  # type: ignore[method-assign]  # to see what a trial is given
+        await h.pipeline(call)
+        (trial,) = h.models["tiny"].asked
+        assert trial.output_tokens_max == call.payload.output_tokens_max
+        assert seen[0].deadline_s <= now_s + 10.0 * h.routing.cascade.time_share + 1.0, (
+            "its time is up before the call's"
+        )

@@ -107,7 +107,12 @@ class Group:
                 metered=share.metered,
                 price=share.price,
             )
-        outcome = await self._alone(call)
+        try:
+            outcome = await self._alone(call)
+        except AirsideError as error:
+            if share.cost or not share.metered:  # asking together was paid, so this is not free whatever it says
+                error.details = {**error.details, "not_sent": False, "unbilled": False}
+            raise
         return replace(
             outcome,
             usage=_sum(outcome.usage, share.usage),

@@ -5,6 +5,7 @@ The full text is never lost: the journal keeps the request as the client sent it
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from airside.gateways.models.context.tokens import guess
 from airside.gateways.models.context.turns import Turn
@@ -40,10 +41,10 @@ def repeated(turns: Sequence[Turn]) -> dict[str, str]:
 def compact(text: str) -> str:
     """Return JSON without the blanks between its values, and any other text without trailing and repeated blanks."""
     if text[:1] in "{[":
-        try:
-            return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
-        except ValueError:
-            pass
+        with suppress(ValueError, RecursionError):  # a tool's words are anybody's: nested too deep, or half a character
+            shorter = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+            shorter.encode()
+            return shorter
     lines = [line.rstrip() for line in text.splitlines()]
     return "\n".join(line for index, line in enumerate(lines) if line or (index and lines[index - 1]))
 

@@ -22,6 +22,7 @@ from airside.gateways.models.routing.seeing import seen
 from airside.gateways.models.routing.verdicts import Verdicts
 from airside.gateways.models.routing.verify import ALIKE_MIN, agreement, objection, text_of
 
+ROUTE_HEADER = b"x-airside-route"
 _NOT_OURS = frozenset({Code.KILLED, Code.ATTEMPT_SUPERSEDED, Code.CANCELLED, Code.JOURNAL_UNAVAILABLE})
 """Failures of a trial that are about the run, not about the model."""
 
@@ -48,8 +49,9 @@ class Cascade:
         """
         began_s = self._clock.monotonic_s()
         allowed_s = self._settings.time_share * min(call.timeout_s, call.deadline_s - began_s)
-        try:
-            tried, why = await self._tried(call, began_s + allowed_s)
+        until_s = began_s + allowed_s
+        try:  # with a deadline of its own: what runs out of a trial's time is no failure of the provider
+            tried, why = await self._tried(replace(call, deadline_s=until_s), until_s)
         except AirsideError as error:
             if error.code in _NOT_OURS:
                 raise
@@ -61,6 +63,7 @@ class Cascade:
         if tried is None or why:
             note["escalated_to"] = choice.strongest
             return await forward(replace(better, notes=_with(better, note)))
+        _tell(call, choice.model)
         ready = Outcome(state=tried.state, body=tried.body, upstream=tried.upstream, price=tried.price)
         return await forward(replace(call, ready=ready, need=Need(), notes=_with(call, note)))
 
@@ -101,6 +104,12 @@ class Cascade:
             return ""  # a call of a tool: its schema is all that can be checked
         mark = await mark_of_answer(self._asides, call, request, text, model=self._settings.judge, timeout_s=left_s)
         return "" if mark >= self._settings.judge_min else f"the judge gave it {mark:.2f}"
+
+
+def _tell(call: Call, model: str) -> None:
+    """Say in the answer's headers which model gave it: the better one had been named there, in case it would."""
+    told = call.payload.told
+    told[:] = [(name, model.encode("latin-1", "replace") if name == ROUTE_HEADER else value) for name, value in told]
 
 
 def _with(call: Call, note: object) -> dict[str, object]:
