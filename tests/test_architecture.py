@@ -36,3 +36,15 @@ def test_every_decision_is_listed() -> None:
     titles = {file.name: file.read_text().partition("\n")[0] for file in sorted(folder.glob("0*.md"))}
     assert [name for name, _ in listed] == list(titles)
     assert all(heading.startswith(f"# {name[:4]} ") for name, heading in titles.items())
+
+
+def test_the_pipeline_is_drawn_in_its_order() -> None:
+    source = (SOURCE / "composition" / "pipelines.py").read_text()
+    whole = re.search(r"^    steps: list\[Step\] = \[\n(.*?)^    \]", source, re.MULTILINE | re.DOTALL)
+    inner = re.search(r"^def _calling\(.*?^    return \[\n(.*?)^    \]", source, re.MULTILINE | re.DOTALL)
+    assert whole is not None
+    assert inner is not None
+    steps = re.findall(r"^ {8}_?([A-Za-z]+)", whole[1].replace("        *calling,\n", inner[1]), re.MULTILINE)
+    drawn = re.search(r"^ *(identify ▸.*?) ▸ CALL$", PAGE, re.MULTILINE | re.DOTALL)
+    assert drawn is not None
+    assert [step.lower() for step in steps] == re.findall(r"\w+", drawn[1])
