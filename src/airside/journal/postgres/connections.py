@@ -16,11 +16,20 @@ _SESSION = {
     "idle_in_transaction_session_timeout": "5s",
 }
 
+_WRITER = _SESSION | {
+    # A batch's statements are long and its rows few: planning anew for every batch would take longer than writing it.
+    "plan_cache_mode": "force_generic_plan",
+    # One plan must do for tables that grow: every row is looked up by its key, whatever the statistics say just now.
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
 
 async def connect(url: str) -> Any:
-    """Return a connection. Raises asyncpg's errors, OSError or TimeoutError."""
+    """Return a connection for a writer. Raises asyncpg's errors, OSError or TimeoutError."""
     connection = await asyncpg.connect(
-        url, timeout=CONNECT_S_MAX, command_timeout=STATEMENT_S_MAX, server_settings=_SESSION
+        url, timeout=CONNECT_S_MAX, command_timeout=STATEMENT_S_MAX, server_settings=_WRITER
     )
     await _prepare(connection)
     return connection
