@@ -299,6 +299,27 @@ async def test_items_are_referred_to_within_a_run(tmp_path: Path) -> None:
             await w.openai.responses.create(model="m", input=asked)
 
 
+async def test_many_references_cost_one_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with remembering(tmp_path) as (w, plane):
+        acts(w, await plane.start_run())
+        first = await w.openai.responses.create(model="m", input="First?")
+        database, looks = plane.backend.database, 0
+        read = database.read
+
+        async def counted(body: Any) -> Any:
+            nonlocal looks
+            looks += 1
+            return await read(body)
+
+        monkeypatch.setattr(database, "read", counted)
+        references: Any = [{"type": "item_reference", "id": f"msg_{n}"} for n in range(2_000)]
+        with pytest.raises(openai.NotFoundError):
+            await w.openai.responses.create(model="m", input=[*references, {"role": "user", "content": "x"}])
+        again: Any = [{"type": "item_reference", "id": first.output[0].id}] * 3
+        await w.openai.responses.create(model="m", input=[*again, {"role": "user", "content": "x"}])
+        assert looks < 20
+
+
 @pytest.mark.parametrize(
     ("changed", "status", "code"),
     [

@@ -92,7 +92,7 @@ class Histories:
         history = [*kept.asked, *items.continued(kept.output)] if kept is not None else []
         own = items.checked(ask.request.value.get("input") or [])
         if wishes.references:
-            own = [await self._referred(call.who, item, kept) for item in own]
+            own = await self._referred(call.who, own, kept)
         whole = request.expanded(ask.request, [*history, *own])
         if len(whole.body) > self._bytes_max or len(history) + len(own) > items.ITEMS_MAX:
             raise AirsideError(
@@ -124,19 +124,26 @@ class Histories:
 
         await self._database.transact(body)
 
-    async def _referred(self, identity: Identity, item: dict[str, Any], kept: Kept | None) -> dict[str, Any]:
-        """Return the item that an `item_reference` names: of the response referred to, else of this run's latest."""
-        if items.kind_of(item) != items.REFERENCE:
-            return item
-        wanted = item["id"]
-        found = _named(kept.output, wanted) if kept is not None else None
-        found = found or await self._searched(identity, wanted)
-        resent = items.continued([found]) if found is not None else []
-        if not resent:
-            raise _unknown(f"item {wanted[:120]!r} in this run")
-        return resent[0]
+    async def _referred(self, identity: Identity, own: list[dict[str, Any]], kept: Kept | None) -> list[dict[str, Any]]:
+        """Return items with those that an `item_reference` names: of the response referred to, else of this run's
+        latest. However many there are, the run's answers are looked through once.
+        """
+        wanted = {item["id"] for item in own if items.kind_of(item) == items.REFERENCE}
+        found = _named(kept, wanted) if kept is not None else {}
+        if missing := wanted - found.keys():
+            found |= await self._searched(identity, missing)
+        whole = []
+        for item in own:
+            if items.kind_of(item) == items.REFERENCE:
+                resent = items.continued([found[item["id"]]]) if item["id"] in found else []
+                if not resent:
+                    raise _unknown(f"item {item['id'][:120]!r} in this run")
+                whole += resent
+            else:
+                whole.append(item)
+        return whole
 
-    async def _searched(self, identity: Identity, wanted: str) -> dict[str, Any] | None:
+    async def _searched(self, identity: Identity, wanted: set[str]) -> dict[str, dict[str, Any]]:
         key = await self._keyring.subject(identity.tenant_id, identity.subject)
         rows = await self._database.read(
             lambda tx: tx.fetch(
@@ -146,14 +153,14 @@ class Histories:
                 calls_max=CALLS_SEARCHED_MAX,
             )
         )
-        name = wanted.encode()
+        found: dict[str, dict[str, Any]] = {}
         for row in rows:
-            if name in key.open(bytes(row["outcome"]), bytes(row["sealed"])):
+            if len(found) == len(wanted):
+                break
+            if _ids_in(key.open(bytes(row["outcome"]), bytes(row["sealed"]))) & wanted:
                 kept = await self._kept(identity, identity.run_id, row["call_id"])
-                found = _named(kept.output, wanted) if kept is not None else None
-                if found is not None:
-                    return found
-        return None
+                found = (_named(kept, wanted) if kept is not None else {}) | found
+        return found
 
     async def _kept(self, identity: Identity, run_id: str, call_id: str) -> Kept | None:
         recorded = await self.recorded(identity, run_id, call_id)
@@ -226,8 +233,28 @@ def _may_refer(identity: Identity, row: Row) -> bool:
     return bool(row["agent"] == identity.agent and (row["subject"] == identity.subject or nobody))
 
 
-def _named(output: Sequence[dict[str, Any]], wanted: str) -> dict[str, Any] | None:
-    return next((item for item in output if item.get("id") == wanted), None)
+class _Item(Struct):
+    id: str = ""
+
+
+class _Output(Struct):
+    output: list[_Item] = []
+
+
+_output = msgspec.json.Decoder(_Output).decode
+
+
+def _ids_in(body: bytes) -> set[str]:
+    """Return the ids of an answer's items; none if it is no response."""
+    try:
+        return {item.id for item in _output(body).output}
+    except msgspec.MsgspecError:
+        return set()
+
+
+def _named(kept: Kept, wanted: set[str]) -> dict[str, dict[str, Any]]:
+    """Return those items of a response that are wanted, by their ids."""
+    return {item["id"]: item for item in kept.output if item.get("id") in wanted}
 
 
 def _unknown(what: str) -> AirsideError:
