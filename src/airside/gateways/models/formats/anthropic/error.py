@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from airside.core.errors import AirsideError
+from airside.gateways.models.formats import errors
 
 _TYPES = {
     400: "invalid_request_error",
@@ -24,26 +25,16 @@ def render(error: AirsideError, upstream: bytes = b"") -> bytes:
     """Return the JSON body of an error response. `upstream` is a provider's own error body, put beside ours."""
     body: dict[str, Any] = {
         "type": _TYPES.get(error.status, "api_error"),
-        "message": f"{error.message.rstrip('.')}. {error.advice}",
+        "message": errors.words(error),
         "code": error.code.value,
     }
     if error.details:
         body["details"] = dict(error.details)
-    if upstream:
-        theirs = msgspec.json.decode(upstream)
-        theirs = theirs.get("error") if isinstance(theirs, dict) else None
-        if isinstance(theirs, dict) and theirs:
-            body["upstream"] = theirs
+    if theirs := errors.upstream_error(upstream):
+        body["upstream"] = theirs
     return msgspec.json.encode({"type": "error", "error": body, "request_id": error.call_id or None})
 
 
 def read(body: bytes) -> tuple[str, str]:
     """Return the type and the message of an upstream's error body; empty if it has none."""
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return "", body.decode("utf-8", "replace").strip()
-    found = value.get("error", value) if isinstance(value, dict) else value
-    if not isinstance(found, dict):
-        return "", str(found)
-    return str(found.get("type") or ""), str(found.get("message") or "")
+    return errors.kind_and_message(body, "type")

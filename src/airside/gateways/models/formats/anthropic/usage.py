@@ -3,9 +3,7 @@
 from typing import Any
 
 from airside.core.call import Usage
-
-TOKENS_MAX = 20_000_000
-"""More than any model reads or writes in one call: beyond this a report is a fault, not a bill."""
+from airside.gateways.models.formats.counts import believable
 
 
 def read(reported: Any) -> Usage | None:
@@ -25,10 +23,9 @@ def read(reported: Any) -> Usage | None:
         reported.get("output_tokens"),
         hour or 0,
     )
-    for count in counts:
-        if type(count) is not int or not 0 <= count <= TOKENS_MAX:
-            return None
-    plain, cached_read, written, output, written_1h = (int(count) for count in counts if count is not None)
+    if not believable(counts):
+        return None
+    plain, cached_read, written, output, written_1h = counts
     if written_1h > written:
         return None
     return Usage(plain, cached_read, written - written_1h, output, written_1h)

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from airside.core.errors import AirsideError
+from airside.gateways.models.formats import errors
 
 _STATUSES = {
     400: "INVALID_ARGUMENT",
@@ -26,27 +27,15 @@ def render(error: AirsideError, upstream: bytes = b"") -> bytes:
     about = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": error.code.value, "domain": "airside"}
     body: dict[str, Any] = {
         "code": error.status,
-        "message": f"{error.message.rstrip('.')}. {error.advice}",
+        "message": errors.words(error),
         "status": _STATUSES.get(error.status, "INTERNAL"),
         "details": [about | ({"metadata": dict(error.details)} if error.details else {})],
     }
-    if upstream:
-        theirs = msgspec.json.decode(upstream)
-        theirs = theirs.get("error") if isinstance(theirs, dict) else None
-        if isinstance(theirs, dict) and theirs:
-            body["upstream"] = theirs
+    if theirs := errors.upstream_error(upstream):
+        body["upstream"] = theirs
     return msgspec.json.encode({"error": body})
 
 
 def read(body: bytes) -> tuple[str, str]:
     """Return the status and the message of an upstream's error body; empty if it has none."""
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return "", body.decode("utf-8", "replace").strip()
-    if isinstance(value, list) and value:
-        value = value[0]
-    found = value.get("error", value) if isinstance(value, dict) else value
-    if not isinstance(found, dict):
-        return "", str(found)
-    return str(found.get("status") or ""), str(found.get("message") or "")
+    return errors.kind_and_message(body, "status")

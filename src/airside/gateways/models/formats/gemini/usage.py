@@ -3,9 +3,7 @@
 from typing import Any
 
 from airside.core.call import Usage
-
-TOKENS_MAX = 20_000_000
-"""More than any model reads or writes in one call: beyond this a report is a fault, not a bill."""
+from airside.gateways.models.formats.counts import believable
 
 _COUNTS = (
     "promptTokenCount",
@@ -26,9 +24,8 @@ def read(reported: Any) -> Usage | None:
     if not isinstance(reported, dict) or type(reported.get("promptTokenCount")) is not int:
         return None
     counts = [reported.get(name) or 0 for name in _COUNTS]
-    for count in counts:
-        if type(count) is not int or not 0 <= count <= TOKENS_MAX:
-            return None
+    if not believable(counts):
+        return None
     prompt, tool_use, cached, candidates, thoughts, total = counts
     if cached > prompt:
         return None

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from airside.core.errors import AirsideError
+from airside.gateways.models.formats import errors
 
 _TYPES = {
     400: "invalid_request_error",
@@ -20,29 +21,19 @@ _TYPES = {
 def render(error: AirsideError, upstream: bytes = b"") -> bytes:
     """Return the JSON body of an error response. `upstream` is a provider's own error body, put beside ours."""
     body: dict[str, Any] = {
-        "message": f"{error.message.rstrip('.')}. {error.advice}",
+        "message": errors.words(error),
         "type": _TYPES.get(error.status, "server_error"),
         "param": None,
         "code": error.code.value,
     }
     if error.details:
         body["details"] = dict(error.details)
-    if upstream:
-        theirs = msgspec.json.decode(upstream)
-        theirs = theirs.get("error") if isinstance(theirs, dict) else None
-        if isinstance(theirs, dict) and theirs:
-            body["upstream"] = theirs
-            body["param"] = theirs.get("param")
+    if theirs := errors.upstream_error(upstream):
+        body["upstream"] = theirs
+        body["param"] = theirs.get("param")
     return msgspec.json.encode({"error": body})
 
 
 def read(body: bytes) -> tuple[str, str]:
     """Return the code and the message of an upstream's error body; empty if it has none."""
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return "", body.decode("utf-8", "replace").strip()
-    found = value.get("error", value) if isinstance(value, dict) else value
-    if not isinstance(found, dict):
-        return "", str(found)
-    return str(found.get("code") or ""), str(found.get("message") or "")
+    return errors.kind_and_message(body, "code")
