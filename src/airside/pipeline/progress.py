@@ -10,7 +10,7 @@ restarts, counts what other processes served, and a replayed call is the call it
 the call is refused, and a supervised run ends `partial`.
 """
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from airside.config.budgets import ProgressSettings
 from airside.core.call import Call, CallKind, Outcome
 from airside.core.errors import Code
+from airside.core.lru import Lru
 from airside.core.ports import Forward, Notices, Suspensions
 from airside.core.run import Identity
 from airside.pipeline.refusal import Refusal
@@ -122,7 +123,7 @@ class Progress:
         self._polling = polling
         self._suspensions = suspensions
         self._notices = notices
-        self._runs: OrderedDict[tuple[str, str], Seen] = OrderedDict()
+        self._runs: Lru[tuple[str, str], Seen] = Lru(RUNS_MAX)
 
     async def __call__(self, call: Call, forward: Forward) -> Outcome:
         """Pass the call on, with a note if it repeats what was done; raises `no_progress` when that is too often."""
@@ -183,11 +184,8 @@ class Progress:
         key = (who.tenant_id, who.run_id)
         seen = self._runs.get(key)
         if seen is None:
-            seen = self._runs[key] = Seen(look=who.attempt > 1)
-            if len(self._runs) > RUNS_MAX:
-                self._runs.popitem(last=False)
-        else:
-            self._runs.move_to_end(key)
+            seen = Seen(look=who.attempt > 1)
+            self._runs.put(key, seen)
         return seen
 
 

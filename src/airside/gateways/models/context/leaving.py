@@ -5,7 +5,6 @@ in the journal. Without a summary, or if it fails, the passages and a note remai
 """
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -14,6 +13,7 @@ import structlog
 from airside.config.context import ContextSettings
 from airside.core.call import Call
 from airside.core.errors import AirsideError, Code
+from airside.core.lru import Lru
 from airside.gateways.models.asides import Asides
 from airside.gateways.models.context.plan import spoken
 from airside.gateways.models.context.tokens import guess
@@ -40,7 +40,7 @@ class Leaving:
 
     def __init__(self, asides: Asides) -> None:
         self._asides = asides
-        self._known: OrderedDict[tuple[str, str, bytes], str] = OrderedDict()
+        self._known: Lru[tuple[str, str, bytes], str] = Lru(SUMMARIES_MAX)
 
     async def text(
         self, call: Call, turns: Sequence[Turn], newest: str, settings: ContextSettings, *, tokens: float
@@ -62,17 +62,18 @@ class Leaving:
 
     async def _summary(self, call: Call, record: str, settings: ContextSettings) -> str:
         key = (call.who.tenant_id, call.who.run_id, hashlib.sha256(record.encode(errors="replace")).digest())
-        if key not in self._known:
-            try:
-                self._known[key] = await self._summarised(call, record, settings)
-            except AirsideError as error:
-                if error.code in _PASSING:
-                    raise
-                _log.warning("summary_failed", call_id=call.call_id, code=error.code.value)
-                return ""
-            while len(self._known) > SUMMARIES_MAX:
-                self._known.popitem(last=False)
-        return self._known[key]
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        try:
+            summary = await self._summarised(call, record, settings)
+        except AirsideError as error:
+            if error.code in _PASSING:
+                raise
+            _log.warning("summary_failed", call_id=call.call_id, code=error.code.value)
+            return ""
+        self._known.put(key, summary)
+        return summary
 
     async def _summarised(self, call: Call, record: str, settings: ContextSettings) -> str:
         shown = record if len(record) <= SUMMARISED_CHARS_MAX else record[-SUMMARISED_CHARS_MAX:]

@@ -4,8 +4,7 @@ A guess by bytes is off by a third for some models and languages; the providers'
 correction is a running mean of reported over guessed, per model, bounded, and lives as long as the process.
 """
 
-from collections import OrderedDict
-
+from airside.core.lru import Lru
 from airside.gateways.models.message import Media, Message, Text, Thinking, ToolCall, ToolResult
 
 ASCII_CHARS_PER_TOKEN = 4.0
@@ -49,18 +48,16 @@ class Corrections:
     """By how much the guess is wrong, learnt per model."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, float] = OrderedDict()
+        self._known: Lru[str, float] = Lru(MODELS_MAX)
 
     def of(self, model: str) -> float:
         """Return the factor by which a guess for this model is multiplied."""
-        return self._known.get(model, 1.0)
+        return self._known.get(model) or 1.0
 
     def learn(self, model: str, *, guessed: float, reported: int) -> None:
         """Take in what a provider reported for a request whose tokens were guessed (uncorrected)."""
         if guessed < LEARNT_FROM_TOKENS or reported <= 0:
             return
         seen = min(max(reported / guessed, CORRECTION_MIN), CORRECTION_MAX)
-        known = self._known.pop(model, seen)
-        self._known[model] = known + WEIGHT * (seen - known)
-        if len(self._known) > MODELS_MAX:
-            self._known.popitem(last=False)
+        known = self._known.get(model) or seen
+        self._known.put(model, known + WEIGHT * (seen - known))

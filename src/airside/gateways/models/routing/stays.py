@@ -1,8 +1,7 @@
 """A conversation stays with its model, for its style and for the provider's prompt cache; it only ever moves up."""
 
-from collections import OrderedDict
-
 from airside.core.call import Call
+from airside.core.lru import Lru
 
 CONVERSATIONS_MAX = 20_000
 Key = tuple[str, str, bytes]
@@ -12,24 +11,15 @@ class Stays:
     """Which model each conversation of a run is with, as far as this process remembers."""
 
     def __init__(self, conversations_max: int = CONVERSATIONS_MAX) -> None:
-        self._known: OrderedDict[Key, str] = OrderedDict()
-        self._max = conversations_max
+        self._known: Lru[Key, str] = Lru(conversations_max)
 
     def of(self, call: Call) -> str:
         """Return the model that the call's conversation is with, or nothing."""
-        key = _key(call)
-        if key not in self._known:
-            return ""
-        self._known.move_to_end(key)
-        return self._known[key]
+        return self._known.get(_key(call)) or ""
 
     def stay(self, call: Call, model: str) -> None:
         """Remember the model; the conversation longest unused is forgotten when there are too many."""
-        key = _key(call)
-        self._known[key] = model
-        self._known.move_to_end(key)
-        if len(self._known) > self._max:
-            self._known.popitem(last=False)
+        self._known.put(_key(call), model)
 
 
 def _key(call: Call) -> Key:
