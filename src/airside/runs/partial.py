@@ -13,9 +13,9 @@ from msgspec import Struct
 from airside.core import canonical
 from airside.core.call import CallKind
 from airside.core.ports import Database, Keyring, Row, Transaction
-from airside.core.said import said
 from airside.journal import events
 from airside.journal.queries import load
+from airside.journal.said import said
 from airside.pipeline.answers import unpacked
 from airside.runs.record import RunRecord
 from airside.runs.verdicts import ENOUGH

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from airside.core.ports import Database, Keyring, Row, SubjectKey, Transaction
 from airside.core.run import Identity
-from airside.core.said import said
 from airside.journal.queries import load
+from airside.journal.said import said
 from airside.pipeline.answers import unpacked
 from airside.pipeline.progress import Made
 

@@ -14,9 +14,9 @@ from msgspec import Struct
 
 from airside.core.call import CallKind
 from airside.core.ports import Database, Keyring, Row, Transaction
-from airside.core.said import said
 from airside.journal import events
 from airside.journal.queries import load
+from airside.journal.said import said
 from airside.pipeline.answers import unpacked
 
 _SQL = load("airside.runs", "token_report.sql")

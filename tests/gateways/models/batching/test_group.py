@@ -16,13 +16,13 @@ from airside.config.batching import BatchingSettings
 from airside.config.settings import ModelPrice
 from airside.core.call import Call, CallKind, CallState, Outcome, Usage
 from airside.core.errors import AirsideError, Code
-from airside.core.said import said
 from airside.gateways.models.batching.group import Group, Widen
 from airside.gateways.models.batching.question import answers_in, question_of, shares, widened
 from airside.gateways.models.formats.openai_chat.format import CHAT
 from airside.gateways.models.formats.port import Addressed
 from airside.gateways.models.pricing import configured
 from airside.gateways.models.provider import Ask, Route
+from airside.journal.said import said
 from airside.pipeline.refusal import charged_nothing
 from tests.journal import world
 

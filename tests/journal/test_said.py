@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airside.core.said import Said, said
+from airside.journal.said import Said, said
 
 ANSWERS: list[tuple[Any, Said]] = [
     ({"choices": [{"message": {"content": "yes", "tool_calls": None}}]}, Said("yes")),
