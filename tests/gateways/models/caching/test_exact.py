@@ -10,6 +10,7 @@ from airside.core.errors import AirsideError, Code
 from airside.core.money import ZERO
 from airside.core.ports import Query
 from airside.gateways.models.caching.remembered import Remembered, packed, unpacked
+from airside.testing.calls import token_of
 from tests.fake_providers import Fault, text, tool_calls
 from tests.gateways.models.caching.world import HEADER, Caches, caches
 
@@ -94,6 +95,16 @@ async def test_what_differs_in_anything_that_matters_is_never_shared(other: dict
         assert await c.asked(await c.who(), **other) == ""
         assert await c.asked(await c.who(), **other) == "exact"
         assert c.world.fake.calls == 2
+
+
+async def test_a_model_that_was_wished_for_does_not_answer_in_another_s_name() -> None:
+    async with caches() as c:
+        body = {"model": "fake-large", "messages": [{"role": "user", "content": "Hello"}]}
+        headers = {"authorization": f"Bearer {token_of(await c.who())}", HEADER: "exact", "x-airside-route": "small"}
+        await c.world.http.post("/v1/chat/completions", json=body, headers=headers)
+        assert await c.plane.afterwork.drain(10.0)
+        assert await c.asked(await c.who()) == ""
+        assert await c.asked(await c.who()) == "exact"
 
 
 async def test_subjects_releases_and_tenants_share_nothing() -> None:

@@ -168,7 +168,7 @@ class Cache:
     async def _shared(self, sought: _Sought, forward: Forward) -> Outcome:
         """Join an identical call of another run that is under way, or make this one, which others may join."""
         call = sought.call
-        give_up_s = self._clock.monotonic_s() + call.timeout_s
+        give_up_s = min(self._clock.monotonic_s() + call.timeout_s, call.deadline_s)
         while (flight := self.in_flight.of(call.who.tenant_id, sought.name)) is not None:
             if flight.run_id == call.who.run_id:
                 return await forward(call)
