@@ -18,7 +18,6 @@ READ_WHOLE = {
 }
 LONG_READS = {
     ("routing.sql", "spend"),  # a report over all calls of a tenant
-    ("routing.sql", "routed"),  # learning, which goes on from the last entry it has seen
 }
 _STEP = re.compile(r"(SCAN|SEARCH) (\w+)(?: USING (?:COVERING )?(?:INDEX (\w+)|INTEGER PRIMARY KEY)(?: \((.*)\))?)?")
 _ALIAS = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO) (\w+)(?: (?:AS )?(?!WHERE|SET|ON|JOIN|ORDER|LEFT|CROSS|GROUP)(\w+))?")

@@ -5,8 +5,10 @@ WHERE tenant_id = :tenant_id AND agent = :agent AND created_us >= :since_us ORDE
 
 -- name: entries
 -- What a run's calls sent and what they took, in their order.
-SELECT call_id, type, body FROM entries
-WHERE tenant_id = :tenant_id AND run_id = :run_id AND type IN ('call.intent', 'call.outcome') ORDER BY entry_id LIMIT :n
+SELECT e.call_id, e.type, e.body FROM calls c CROSS JOIN entries e -- which has SQLite begin with the run's calls
+WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
+    AND e.tenant_id = c.tenant_id AND e.call_id = c.call_id AND e.type IN ('call.intent', 'call.outcome')
+ORDER BY e.entry_id LIMIT :n
 
 -- name: contents
 -- Sealed contents by their names.
