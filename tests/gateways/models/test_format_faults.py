@@ -195,6 +195,9 @@ async def test_bodies_that_are_no_request(kind: str, body: bytes, code: str) -> 
         assert p.fake.calls == 0
 
 
+VIDEO = {"inlineData": {"mimeType": "Video/MP4", "data": "AA=="}}
+
+
 @pytest.mark.parametrize(
     ("kind", "changed"),
     [
@@ -218,6 +221,11 @@ async def test_bodies_that_are_no_request(kind: str, body: bytes, code: str) -> 
         ("gemini", {"systemInstruction": "brief"}),
         ("gemini", {"contents": [{"parts": [{"functionCall": 3}]}]}),
         ("gemini", {"contents": [{"parts": [{"inlineData": {"mimeType": "audio/wav", "data": "AA=="}}]}]}),
+        (
+            "gemini",
+            {"contents": [{"parts": [{"fileData": {"fileUri": "https://YouTu.be/1", "mimeType": "image/png"}}]}]},
+        ),
+        ("gemini", {"contents": [{"parts": [{"functionResponse": {"name": "f", "response": {}, "parts": [VIDEO]}}]}]}),
         ("gemini", {"serviceTier": "priority"}),
     ],
 )
@@ -235,6 +243,8 @@ async def test_values_of_wrong_types_and_what_cannot_be_metered(kind: str, chang
         {"tools": [{"google_search": {}}]},
         {"contents": [{"parts": [{"file_data": {"file_uri": "https://generativelanguage.googleapis.com/v1beta/files/1"}}]}]},
         {"contents": [{"parts": [{"fileData": {"fileUri": "gs://bucket/1"}}]}]},
+        {"contents": [{"parts": [{"fileData": {"fileUri": "https://storage.GoogleAPIs.com/b/1"}}]}]},
+        {"contents": [{"parts": [{"functionResponse": {"parts": [{"fileData": {"fileUri": "gs://bucket/1"}}]}}]}]},
     ],
 )  # fmt: skip
 async def test_what_is_kept_at_google_is_denied(changed: dict[str, Any]) -> None:

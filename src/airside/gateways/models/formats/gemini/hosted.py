@@ -13,6 +13,7 @@ _KEPT = {
 }
 _OTHER_MODELS = ("routingConfig", "modelSelectionConfig", "modelConfig")
 _UNMETERED = ("speechConfig", "imageConfig", "audioTranscriptionConfig")
+_VIDEOS = ("youtube.com/", "youtu.be/")
 _TIERS = frozenset({"standard", "flex", "unspecified"})
 _ADVICE = "Provider-hosted tools are denied; offer the tool through the tool gateway."
 
@@ -44,10 +45,11 @@ def check_part(part: Mapping[str, Any], where: str) -> None:
             continue
         if not isinstance(blob, dict):
             raise AirsideError(Code.INVALID_REQUEST, f"{where}.{name} must be an object")
-        kind = str(blob.get("mimeType") or "")
+        kind, address = str(blob.get("mimeType") or "").lower(), str(blob.get("fileUri") or "").lower()
+        if any(host in address for host in _VIDEOS):
+            kind = "video/*"  # whatever the client calls it
         if kind.startswith(("audio/", "video/")):
             raise AirsideError(Code.INVALID_REQUEST, f"{where} holds {kind[:64]}, which cannot be metered here yet")
-        address = str(blob.get("fileUri") or "")
         if name == "fileData" and ("googleapis.com/" in address or not address.startswith(("https://", "http://"))):
             raise AirsideError(
                 Code.POLICY_DENIED,

@@ -101,6 +101,7 @@ def _check_parts(parts: Any, where: str) -> None:
         for name in ("functionCall", "functionResponse"):
             if part.get(name) is not None and not isinstance(part[name], dict):
                 raise _wrong(f"{where}[].{name}", "an object")
+        _check_parts((part.get("functionResponse") or {}).get("parts"), f"{where}[].functionResponse.parts")
 
 
 def _check_shapes(value: Mapping[str, Any]) -> None:
