@@ -10,6 +10,8 @@ from airside.core.errors import AirsideError, Code
 from airside.core.money import NanoUsd
 from airside.gateways.models.message import ToolCall
 from airside.journal.queries import Query
+from airside.policy.decision import RulePolicy
+from airside.policy.rules import Rules
 from tests.gateways.models.routing.house import EASY, House, house, text_of
 
 ONE = Usage(input=100, output=10)
@@ -48,6 +50,15 @@ async def test_agreement(one: Any, two: Any, agreement: int) -> None:
         await h.ask(await h.plane.start_run(), EASY, model="large")
         (row,) = await rows(h)
         assert row["agreement"] == agreement
+
+
+async def test_a_candidate_that_policy_forbids_the_agent_is_not_sent_its_words() -> None:
+    rule = {"name": "some", "then": "allow", "models": ["large"]}
+    policy = RulePolicy(Rules.model_validate({"models": "deny", "rules": [rule]}))
+    async with house(routing=SHADOW, policy=policy) as h:
+        await h.ask(await h.plane.start_run(), EASY, model="large")
+        assert await rows(h) == []
+        assert h.models["medium"].asked == []
 
 
 async def test_shadow_calls_cost_the_run_nothing_and_stop_at_their_own_cap() -> None:

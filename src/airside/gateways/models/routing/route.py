@@ -66,7 +66,7 @@ class RouteStep:
             return await forward(call)
         wish = wish_of(call, ask.request.model, self._settings)
         if wish.mode == "off":
-            return await self._shadow.around(call, forward)
+            return await self._shadowed(call, forward)
         try:
             choice, route, version = await self._decided(call, ask, wish)
         except _NotRouted as kept:
@@ -75,7 +75,14 @@ class RouteStep:
         routed = _aimed(_noted(call, note), choice.model, route)
         if (better := self._cascade.above(choice)) is not None and wish.mode != "model":
             return await self._cascade(routed, choice, _aimed(routed, better, self._routes.find(better)), forward)
-        return await self._shadow.around(routed, forward)
+        return await self._shadowed(routed, forward)
+
+    async def _shadowed(self, call: Call, forward: Forward) -> Outcome:
+        """Pass the call on, with a shadow call after it unless policy would not let the agent call that model."""
+        candidate = self._settings.shadow.model
+        if not candidate or not self._permits(call, candidate):
+            return await forward(call)
+        return await self._shadow.around(call, forward)
 
     async def _decided(self, call: Call, ask: Ask, wish: Wish) -> tuple[Choice, Route, int]:
         question = self._question(call, ask)
