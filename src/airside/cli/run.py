@@ -1,4 +1,4 @@
-"""`airside run -- CMD`: govern any program that speaks to a model through OPENAI_BASE_URL and OPENAI_API_KEY.
+"""`airside run -- CMD`: govern any program that finds its model by a base URL and a key in its environment.
 
 An airside of its own is started on the installation's data, on a free port, for as long as the program runs. The
 program is a supervised run: it is executed in its isolation with a run token, may wait for approvals, and is executed

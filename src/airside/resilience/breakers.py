@@ -6,7 +6,7 @@ on with what it knows.
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -115,9 +115,9 @@ class SharedBreakers:
         except NotNow as refused:
             self._learn(Moved(refused.dependency, refused.standing))
             raise self._refusal(refused.dependency, self._left_s(refused.standing)) from None
-        for step in found:
-            self._learn(step)
-        closed = {step.dependency for step in found if step.closed}
+        for moved in found:
+            self._learn(moved)
+        closed = {moved.dependency for moved in found if moved.closed}
         claimed = [dependency for dependency in off if dependency not in closed]
         return ClaimedProbe(self, claimed, probe_id) if claimed else None
 
@@ -182,7 +182,7 @@ class SharedBreakers:
         self._changes += 1
         self._start(self._insist(lambda: self._switches.trip(dependency, reason, retry_after_s)))
 
-    async def _insist(self, write: Any) -> None:
+    async def _insist(self, write: Callable[[], Awaitable[Moved | Sequence[Moved]]]) -> None:
         """Write until it succeeds: the switch in this process stands either way."""
         while True:
             try:
@@ -191,8 +191,8 @@ class SharedBreakers:
                 _log.warning("a breaker cannot be written yet", code=error.code.value)
                 await asyncio.sleep(RETRY_S)
                 continue
-            for step in [found] if isinstance(found, Moved) else found:
-                self._learn(step)
+            for moved in [found] if isinstance(found, Moved) else found:
+                self._learn(moved)
             return
 
     async def _ended(self, signs: Mapping[Dependency, Sign], probe_id: str, retry_after_s: float | None) -> None:
@@ -201,18 +201,18 @@ class SharedBreakers:
     async def _give_back(self, claim: "asyncio.Task[list[Moved]]", probe_id: str) -> None:
         """Undo a claim whose caller has gone while it was made."""
         with suppress(AirsideError, NotNow):
-            claimed = [step.dependency for step in await claim if not step.closed]
+            claimed = [moved.dependency for moved in await claim if not moved.closed]
             await self._ended(dict.fromkeys(claimed, Sign.NONE), probe_id, None)
 
-    def _learn(self, step: Moved) -> None:
+    def _learn(self, moved: Moved) -> None:
         self._changes += 1
-        dependency, switch = step.dependency, step.standing.switch
+        dependency, switch = moved.dependency, moved.standing.switch
         if switch.state == steps.CLOSED:
             self._forget(dependency)
         else:
-            self._views[dependency] = self._view(step.standing, self._clock.monotonic_s())
-        if step.opened or (step.closed and switch.closed_us == step.standing.now_us):
-            kind = "breaker.opened" if step.opened else "breaker.closed"
+            self._views[dependency] = self._view(moved.standing, self._clock.monotonic_s())
+        if moved.opened or (moved.closed and switch.closed_us == moved.standing.now_us):
+            kind = "breaker.opened" if moved.opened else "breaker.closed"
             self._notices.tell(dependency.tenant_id, kind, {"key": dependency.name, "reason": switch.reason})
 
     def _forget(self, dependency: Dependency) -> None:

@@ -75,11 +75,11 @@ class Histories:
         ask = call.payload
         if not isinstance(ask, Ask) or ask.request.format.name != RESPONSES.name:
             return await forward(call)
-        wishes = request.wishes(ask.request)
-        if wishes.previous or wishes.references:
-            call = await self._completed(call, ask, wishes)
+        refers = request.references(ask.request)
+        if refers.previous or refers.items:
+            call = await self._completed(call, ask, refers)
         run_id = call.who.run_id
-        as_shown = Shown(response_id(run_id, call.call_id), wishes.previous, wishes.store)
+        as_shown = Shown(response_id(run_id, call.call_id), refers.previous, refers.store)
         ask.delivered.shown = as_shown  # type: ignore[attr-defined]  # this format's note of a stream has it
         outcome = await forward(call)
         if outcome.state is not CallState.OK:
@@ -87,11 +87,11 @@ class Histories:
         named = replace(as_shown, response_id=response_id(run_id, outcome.call_id or call.call_id))
         return replace(outcome, body=shown(outcome.body, named))
 
-    async def _completed(self, call: Call, ask: Ask, wishes: request.Wishes) -> Call:
-        kept = await self.find(call.who, wishes.previous) if wishes.previous else None
+    async def _completed(self, call: Call, ask: Ask, refers: request.References) -> Call:
+        kept = await self.find(call.who, refers.previous) if refers.previous else None
         history = [*kept.asked, *items.continued(kept.output)] if kept is not None else []
         own = items.checked(ask.request.value.get("input") or [])
-        if wishes.references:
+        if refers.items:
             own = await self._referred(call.who, own, kept)
         whole = request.expanded(ask.request, [*history, *own])
         if len(whole.body) > self._bytes_max or len(history) + len(own) > items.ITEMS_MAX:
@@ -101,7 +101,7 @@ class Histories:
                 f"{self._bytes_max} bytes in {items.ITEMS_MAX} items are accepted",
                 advice="Begin a new conversation with a summary of this one, or raise server.body_bytes_max.",
             )
-        notes = {**call.notes, "history": {"previous": wishes.previous, "items": len(history)}}
+        notes = {**call.notes, "history": {"previous": refers.previous, "items": len(history)}}
         changed = replace(call, parts=whole.parts, notes=notes, payload=replace(ask, request=whole))
         return on_route(changed, ask.route)
 

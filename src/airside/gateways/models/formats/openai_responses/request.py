@@ -29,21 +29,21 @@ _raw_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.encode
 
 
-class Wishes(Struct, frozen=True):
-    """What a client wants kept: whether a later request may refer to the answer, and what this one refers to."""
+class References(Struct, frozen=True):
+    """A `previous` response, single `items`, or nothing; and whether its own answer may be referred to (`store`)."""
 
-    store: bool
     previous: str
-    references: bool
+    items: bool
+    store: bool
 
 
-def wishes(request: ModelRequest) -> Wishes:
-    """Return what the client of a request wants kept and refers to."""
+def references(request: ModelRequest) -> References:
+    """Return what a request refers to."""
     value = request.value
-    return Wishes(
-        store=value.get("store") is not False,
+    return References(
         previous=value.get("previous_response_id") or "",
-        references=any(items.kind_of(item) == items.REFERENCE for item in _given(value)),
+        items=any(items.kind_of(item) == items.REFERENCE for item in _given(value)),
+        store=value.get("store") is not False,
     )
 
 
@@ -114,8 +114,8 @@ def upstream_body(request: ModelRequest, *, model: str, output_tokens: int) -> b
 
 def refuse_references(request: ModelRequest) -> None:
     """Raise `not_found` for a request that refers to what was not put into it."""
-    asked = wishes(request)
-    if asked.previous or asked.references:
+    asked = references(request)
+    if asked.previous or asked.items:
         raise AirsideError(Code.NOT_FOUND, "the request refers to an earlier response that cannot be looked up here")
 
 
