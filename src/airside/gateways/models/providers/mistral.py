@@ -5,7 +5,7 @@ usage is always told in streams, and fields that Mistral does not know are refus
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from airside.config.settings import ProviderSettings
 from airside.gateways.models.formats.openai_chat.format import OpenAIChat
 from airside.gateways.models.formats.openai_embeddings.format import EMBEDDINGS
 from airside.gateways.models.formats.port import Format
-from airside.gateways.models.providers.services import PLAIN_HEADERS, api_key, base_host
+from airside.gateways.models.providers.services import Keyed, base_host
 
 BASE_URL = "https://api.mistral.ai/v1"
 _ID_CHARS = 9
@@ -47,17 +47,16 @@ def _place(item: Mapping[str, Any]) -> str:
     return ".".join(str(step) for step in where) if isinstance(where, list) else "body"
 
 
-class Mistral:
+class Mistral(Keyed):
     """`Service` for `kind: mistral`."""
 
     def __init__(self, name: str, settings: ProviderSettings) -> None:
+        super().__init__(name, settings, "Authorization", "Bearer ")
         self.languages: Sequence[Format] = (MistralChat("max_tokens"), EMBEDDINGS)
         self.prices = (settings.base_url or BASE_URL).rstrip("/")
         if settings.base_url:
             base_host(name, settings)
         self._url, self._embeddings = URL(self.prices + "/chat/completions"), URL(self.prices + "/embeddings")
-        self._key = api_key(name, settings)
-        self._headers = {**PLAIN_HEADERS, **({"Authorization": f"Bearer {self._key}"} if self._key else {})}
 
     def url(self, language: Format, model: str, *, stream: bool) -> URL:  # noqa: ARG002 - the body says both
         """Return the address of the language."""
@@ -75,18 +74,6 @@ class Mistral:
                 value[theirs] = value.pop(ours)
         value["messages"] = [_message(message) for message in value["messages"]]
         return msgspec.json.encode({name: item for name, item in value.items() if item is not None})
-
-    async def headers(self, url: URL, body: bytes) -> Mapping[str, str]:  # noqa: ARG002 - nothing is signed
-        """Return the headers, always the same."""
-        return self._headers
-
-    def unframed(self) -> Callable[[bytes], bytes] | None:
-        """Return None: it sends server-sent events."""
-        return None
-
-    def hidden(self) -> Sequence[str]:
-        """Return the key."""
-        return (self._key,) if self._key else ()
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:

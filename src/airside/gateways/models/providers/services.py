@@ -1,6 +1,7 @@
 """Services that want a key in a header and nothing else: OpenAI and what is compatible with it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from yarl import URL
@@ -19,24 +20,22 @@ PLAIN_HEADERS: Mapping[str, str] = {
 _MODERN_HOSTS = ("openai.com", "azure.com")
 
 
-class OpenAICompatible:
-    """`Service` for `kind: openai_compatible`."""
+class Keyed:
+    """What most services share: a key in a header, bodies as the formats have them, and server-sent events."""
 
-    def __init__(self, name: str, settings: ProviderSettings) -> None:
-        self.prices = settings.base_url.rstrip("/")
-        host = base_host(name, settings)
-        modern = host.endswith(_MODERN_HOSTS)
-        chat = OpenAIChat("max_completion_tokens" if modern else "max_tokens")
-        self.languages: Sequence[Format] = (chat, EMBEDDINGS)
-        self._url, self._embeddings = URL(self.prices + "/chat/completions"), URL(self.prices + "/embeddings")
+    def __init__(
+        self,
+        name: str,
+        settings: ProviderSettings,
+        header: str,
+        before_key: str = "",
+        *,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._key = api_key(name, settings)
-        self._headers = {**PLAIN_HEADERS, **({"Authorization": f"Bearer {self._key}"} if self._key else {})}
+        self._headers = {**PLAIN_HEADERS, **more, **({header: before_key + self._key} if self._key else {})}
 
-    def url(self, language: Format, model: str, *, stream: bool) -> URL:  # noqa: ARG002 - the body says both
-        """Return the address of the language."""
-        return self._embeddings if language is EMBEDDINGS else self._url
-
-    def dress(self, language: Format, body: bytes) -> bytes:  # noqa: ARG002 - one language
+    def dress(self, language: Format, body: bytes) -> bytes:  # noqa: ARG002 - as the formats have it
         """Return the body as it is."""
         return body
 
@@ -51,6 +50,23 @@ class OpenAICompatible:
     def hidden(self) -> Sequence[str]:
         """Return the key."""
         return (self._key,) if self._key else ()
+
+
+class OpenAICompatible(Keyed):
+    """`Service` for `kind: openai_compatible`."""
+
+    def __init__(self, name: str, settings: ProviderSettings) -> None:
+        super().__init__(name, settings, "Authorization", "Bearer ")
+        self.prices = settings.base_url.rstrip("/")
+        host = base_host(name, settings)
+        modern = host.endswith(_MODERN_HOSTS)
+        chat = OpenAIChat("max_completion_tokens" if modern else "max_tokens")
+        self.languages: Sequence[Format] = (chat, EMBEDDINGS)
+        self._url, self._embeddings = URL(self.prices + "/chat/completions"), URL(self.prices + "/embeddings")
+
+    def url(self, language: Format, model: str, *, stream: bool) -> URL:  # noqa: ARG002 - the body says both
+        """Return the address of the language."""
+        return self._embeddings if language is EMBEDDINGS else self._url
 
 
 def base_host(name: str, settings: ProviderSettings) -> str:
