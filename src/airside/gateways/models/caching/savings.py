@@ -37,7 +37,7 @@ class Savings:
         self._writing = False
 
     def add(self, tenant_id: str, agent: str, kind: str, saved: Saved) -> None:
-        """Count something. `kind` is exact, semantic, joined or prompt."""
+        """Count something. `kind` is exact, semantic, joined or prompt; of comparisons, audit or explored."""
         key = (tenant_id, agent, kind)
         old = self._sums.get(key, Saved())
         self._sums[key] = Saved(

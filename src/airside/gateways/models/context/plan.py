@@ -18,9 +18,10 @@ from airside.gateways.models.message import Message
 
 
 class Room(Struct, frozen=True):
-    """The window in guessed tokens: above `high` a conversation is shortened, to `low` if turns leave.
+    """How large a conversation may be, in guessed tokens.
 
-    `note` of them are kept free for what then stands in the place of the turns.
+    Above `high` it is shortened. If turns must leave, they leave until `low` is reached, of which `note` tokens are for
+    the text that then stands in their place.
     """
 
     high: float

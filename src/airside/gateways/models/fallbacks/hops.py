@@ -27,13 +27,17 @@ def may_help(error: AirsideError) -> bool:
 
 
 def may_go_on(error: AirsideError) -> bool:
-    """Whether the next model of a chain may be tried after one of it failed so: also where it alone did not fit."""
+    """Whether the chain goes on after one of its models failed so.
+
+    More than `may_help`: a model of the chain may also be too small, too dear or unknown, and the next one may not be.
+    """
     return error.code in _NEXT
 
 
 def chain_of(chains: Mapping[str, Sequence[str]], asked: str, model: str) -> Sequence[str]:
-    """Return the models to try after `model`, which the caller knew as `asked`: the chain of the one, else of the
-    other, else of all.
+    """Return the models to try after `model` in their order.
+
+    The chain of `model` counts; without one, that of `asked` (the name the caller used, before routing); else `*`.
     """
     for name in (model, asked, EVERY):
         if name in chains:
