@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from airside.core.call import Usage
+from airside.core.call import Call, Outcome, Usage
 from airside.core.errors import AirsideError, Code
 from airside.core.money import ZERO
 from airside.core.ports import Query
 from airside.gateways.models.caching.remembered import Remembered, packed, unpacked
+from airside.gateways.models.provider import Ask
+from airside.gateways.models.providers.http import HttpProvider
 from airside.testing.calls import token_of
 from tests.fake_providers import Fault, text, tool_calls
 from tests.gateways.models.caching.world import HEADER, Caches, caches
@@ -184,6 +186,19 @@ async def test_failures_are_not_remembered(fault: Fault) -> None:
         assert failed.status_code >= 400
         c.world.fake.faults.clear()
         assert await c.asked(await c.who()) == ""
+
+
+async def test_an_answer_of_a_stand_in_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    complete = HttpProvider.complete
+
+    async def elsewhere(provider: HttpProvider, call: Call, ask: Ask) -> Outcome:
+        ask.told.append((b"x-airside-fallback", b"chain"))
+        return await complete(provider, call, ask)
+
+    monkeypatch.setattr(HttpProvider, "complete", elsewhere)
+    async with caches() as c:
+        assert [await c.asked(await c.who()) for _ in range(2)] == ["", ""]
+        assert await rows(c, "SELECT * FROM cache_entries") == []
 
 
 async def test_a_cut_answer_is_not_remembered() -> None:

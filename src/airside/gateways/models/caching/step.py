@@ -24,6 +24,7 @@ from airside.gateways.models.caching.savings import Saved, Savings
 from airside.gateways.models.caching.semantic import Semantic, Verdict
 from airside.gateways.models.caching.store import CacheStore, Origin
 from airside.gateways.models.caching.wishes import Mode, Wish, question, repeatable, wish
+from airside.gateways.models.fallbacks.step import HEADER as FALLBACK
 from airside.gateways.models.provider import Ask
 from airside.pipeline.afterwork import Afterwork
 
@@ -106,7 +107,8 @@ class Cache:
             noted = {**call.notes, "cache": {"kind": "miss", **verdict.note}}
             sought = replace(sought, call=replace(call, notes=noted))
         outcome = await (self._shared(sought, forward) if sought.wish.join else forward(sought.call))
-        if repeats and not outcome.replayed:
+        stood_in = any(name == FALLBACK for name, _ in sought.ask.told)  # not the answer of the model that was asked
+        if repeats and not outcome.replayed and not stood_in:
             self._afterwork.start(self._remembered(sought, outcome, verdict))
         return self._counted(sought.call, outcome)
 
