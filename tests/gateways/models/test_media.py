@@ -110,3 +110,12 @@ def test_an_hour_in_the_prompt_cache_is_seen_through_escapes(hour: str) -> None:
     body += '{"type": "ephemeral", "ttl": "%s"}}'
     assert MESSAGES.parse((body % hour).encode(), Addressed(), bytes_max=1_000).long_cache
     assert not MESSAGES.parse((body % "5m").encode(), Addressed(), bytes_max=1_000).long_cache
+
+
+def test_tools_bring_a_text_of_the_providers_own() -> None:
+    def of(**more: Any) -> int:
+        value = {"model": "m", "messages": [{"role": "user", "content": "x"}], **more}
+        return input_tokens_bound(json.dumps(value).encode(), value, "anthropic", "m")
+
+    assert of(tools=[]) - of() < 10
+    assert of(tools=[{"name": "f"}]) - of(tools=[]) >= 700

@@ -36,6 +36,7 @@ _MINI_TOKENS: Final = 48_200
 _ORIGINAL_TOKENS: Final = 10_000
 _FETCHED_TOKENS: Final = {"gemini": 1_048_576}
 _FETCHED_TOKENS_ELSEWHERE: Final = 200_000
+_TOOLS_TOKENS: Final = 700  # of text that providers put before the tools themselves (Anthropic: 346 to 675)
 _DEPTH_MAX: Final = 40
 _ADDRESSES: Final = ("url", "file_url", "fileUri", "file_uri")
 _CONTENT: Final = frozenset(
@@ -61,9 +62,10 @@ class Medium(Struct, frozen=True):
 
 def input_tokens_bound(body: bytes, value: Mapping[str, Any], format_name: str, model: str) -> int:
     """Return the most input tokens that a request can have."""
+    tokens = _TOOLS_TOKENS if value.get("tools") else 0
     if not any(mark in body for mark in _MARKS) and _ESCAPED_LETTER.search(body) is None:
-        return (len(body) + 1) // 2
-    text_bytes, tokens = len(body), 0
+        return (len(body) + 1) // 2 + tokens
+    text_bytes = len(body)
     for medium in _media(value, 0, spared=True):
         if medium.image:
             text_bytes -= medium.inline_bytes
