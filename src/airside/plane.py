@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from airside.adapters.inline import run_agent
+from airside.composition.batches import Batches, open_batches
 from airside.composition.gateways import Asgi, open_gateways
 from airside.composition.ground import Ground, open_ground
 from airside.config.installation import database_url, webhook_secret
@@ -51,6 +52,7 @@ class Plane(Struct, kw_only=True, frozen=True):
     keyring: Keyring
     services: RunServices
     resilience: Resilience
+    batches: Batches
     gateways: Mapping[str, Asgi]
     tool_host: HostedTools | None
 
@@ -66,6 +68,7 @@ class Plane(Struct, kw_only=True, frozen=True):
             ground = await open_ground(settings, stack)
             services = _services(ground, wanted, meeting, stack)
             await services.leases.renew()  # before the first call, so that its executor counts as alive
+            batches = await open_batches(ground, services, stack, keeping=Role.GATEWAY in wanted)
             gateways = await open_gateways(ground, services, stack) if Role.GATEWAY in wanted else None
             yield Plane(
                 settings=settings,
@@ -73,6 +76,7 @@ class Plane(Struct, kw_only=True, frozen=True):
                 keyring=ground.keyring,
                 services=services,
                 resilience=ground.resilience,
+                batches=batches,
                 gateways=gateways.paths if gateways else {},
                 tool_host=gateways.tool_host if gateways else None,
             )

@@ -15,6 +15,7 @@ from tests.fake_providers import (
     embeddings,
     gemini,
     mistral,
+    openai_batches,
     openai_chat,
     openai_responses,
     vertex,
@@ -28,6 +29,7 @@ DIALECTS: tuple[tuple[re.Pattern[str], Dialect], ...] = (
     (re.compile(r"/mistral/v1/chat/completions"), mistral.chat),
     (re.compile(r"/openai/.*"), azure.answer),
     (re.compile(r"/v1/messages(/count_tokens)?"), anthropic.answer),
+    (re.compile(r"/v1/(files|batches)(/.*)?"), openai_batches.answer),
     (re.compile(r"/v1/responses"), openai_responses.answer),
     (re.compile(r"(/mistral)?/v1/embeddings"), embeddings.answer),
     (re.compile(r"/v1(beta)?/models/[^/]+:[^/]+"), gemini.answer),
@@ -88,6 +90,7 @@ class FakeProvider:
         self.faults: deque[Fault | None] = deque()
         self.seen: list[Request] = []
         self.refusals: list[Refusal] = []
+        self.batches = openai_batches.Batches()
         self.keep = True
         self.calls = 0
         self.in_flight = 0

@@ -34,6 +34,16 @@ class Client:
         """Return what GET answers."""
         return self.request("GET", path, query=query)
 
+    def text(self, path: str) -> str:
+        """Return what GET answers where that is no JSON document, such as lines."""
+        try:
+            answer = self._http.get(path)
+        except httpx2.HTTPError as error:
+            raise self._unreachable(error) from None
+        if answer.is_error:
+            raise refusal(answer.status_code, answer.content)
+        return answer.text
+
     def post(self, path: str, body: object = None, *, headers: Mapping[str, str] | None = None) -> Any:
         """Return what POST answers."""
         return self.request("POST", path, body=body, headers=headers)

@@ -36,6 +36,7 @@ COMMANDS = {
     "kill": Place("airside.cli.kill", "Stop a run, an agent, a tool, the tenant or everything, at once."),
     "breakers": Place("airside.cli.breakers", "See what is switched off because it fails; switch it by hand."),
     "budget": Place("airside.cli.budget", "Read and set what may be spent; tell what runs have cost."),
+    "batch": Place("airside.cli.batch", "Hand many questions to a provider at once, for less, answered within a day."),
     "cache": Place("airside.cli.cache", "See what caches save, why an answer would be given again; clear them."),
     "routing": Place("airside.cli.routing", "Say how good answers were, learn from it, see what routing saves."),
     "drill": Place("airside.cli.drill.command", "See whether your limits contain runaway cost, overflow, outages."),

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
-from airside.config.batching import BatchingSettings, OffPeakSettings
+from airside.config.batching import BatchesSettings, BatchingSettings, OffPeakSettings
 from airside.config.budgets import BudgetSettings, ProgressSettings, RunBudget
 from airside.config.cache import CacheSettings
 from airside.config.context import ContextSettings
@@ -213,6 +213,7 @@ class Settings(BaseSettings):
     models: dict[str, ModelSettings] = {}
     budgets: BudgetSettings = BudgetSettings()
     batching: BatchingSettings = BatchingSettings()
+    batches: BatchesSettings = BatchesSettings()
     agents: dict[str, AgentSettings] = {}
     tools: ToolSettings = ToolSettings()
     policy: PolicySettings = PolicySettings()

@@ -11,6 +11,7 @@ from airside.plane import Plane
 from airside.server.api import (
     agents,
     approvals,
+    batches,
     breakers,
     budgets,
     cache,
@@ -25,7 +26,8 @@ from airside.server.api.strict import on_airside_error, on_http_error, on_valida
 from airside.server.readings import Readings
 
 ROUTERS = tuple(
-    module.router for module in (runs, run_events, approvals, kills, breakers, budgets, cache, routing, agents, keys)
+    module.router
+    for module in (runs, run_events, batches, approvals, kills, breakers, budgets, cache, routing, agents, keys)
 )
 """All that needs a key; the probes stand apart."""
 _PROBLEM = {"description": "A problem (RFC 9457) with a stable `code`; docs/errors.md lists all", "content": {}}

@@ -77,6 +77,20 @@ class Price(Struct, frozen=True):
             nanousd_per_output_token=NanoUsd(-(-max(tier.output for tier in reach) // MTOK)),
         )
 
+    def shared(self, share: Decimal) -> "Price":
+        """Return the price of which only a share is paid, as providers ask for batches; each rate is rounded up."""
+        rates = [
+            Rates(
+                tier.above_input_tokens, *[_share(getattr(tier, name), share) for name in Rates.__struct_fields__[1:]]
+            )
+            for tier in self.rates
+        ]
+        return Price(f"{self.version} x {share}", tuple(rates))
+
+
+def _share(rate: int, share: Decimal) -> int:
+    return int((rate * share).to_integral_value(rounding=ROUND_CEILING))
+
 
 def configured(price: ModelPrice, version: str = "configured") -> Price:
     """Return a price from the configuration; classes that are not given cost what plain input costs."""

@@ -65,3 +65,11 @@ class Upstream(Protocol):
     async def close(self) -> None:
         """Close all connections."""
         ...
+
+
+class Fetching(Upstream, Protocol):
+    """An HTTP client that can also ask for what lies at an address, which batches need."""
+
+    async def get(self, url: str, headers: Mapping[str, str], patience: Patience) -> Response:
+        """Send a request without a body and return its answer's head; raises Unreachable, Interrupted, TimedOut."""
+        ...

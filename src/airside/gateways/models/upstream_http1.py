@@ -35,8 +35,15 @@ class Http1Upstream:
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, patience: Patience) -> Response:
         """Send a request and return its answer's head. Raises Unreachable, Interrupted, TimedOut."""
+        return await self._send(prepared(url, tuple(headers.items())), body, patience)
+
+    async def get(self, url: str, headers: Mapping[str, str], patience: Patience) -> Response:
+        """Ask for something and return the answer's head. Raises Unreachable, Interrupted, TimedOut."""
+        return await self._send(prepared(url, tuple(headers.items()), "GET"), b"", patience)
+
+    async def _send(self, request: tuple[Origin, bytes], body: bytes, patience: Patience) -> Response:
         deadline_s = asyncio.get_running_loop().time() + patience.total_s
-        origin, head = prepared(url, tuple(headers.items()))
+        origin, head = request
         connect_s = min(patience.connect_s, patience.total_s)
         await self._turn(connect_s)
         try:
@@ -115,7 +122,7 @@ class Http1Upstream:
 
 
 @lru_cache(maxsize=256)
-def prepared(url: str, headers: tuple[tuple[str, str], ...]) -> tuple[Origin, bytes]:
+def prepared(url: str, headers: tuple[tuple[str, str], ...], method: str = "POST") -> tuple[Origin, bytes]:
     """Return where a request goes and its head up to the value of Content-Length.
 
     Raises Unreachable for an address or a header that cannot be sent.
@@ -126,7 +133,7 @@ def prepared(url: str, headers: tuple[tuple[str, str], ...]) -> tuple[Origin, by
         origin, host, target = _address(url)
     except ValueError:  # UnicodeError is one
         raise Unreachable("not an http(s) address") from None
-    lines = [f"POST {target} HTTP/1.1", f"Host: {host}", *[f"{name}: {value}" for name, value in headers]]
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *[f"{name}: {value}" for name, value in headers]]
     return origin, "\r\n".join([*lines, "Content-Length: "]).encode("latin-1")
 
 
