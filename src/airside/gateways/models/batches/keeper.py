@@ -24,6 +24,7 @@ from airside.gateways.models.formats.openai_chat.format import CHAT
 from airside.gateways.models.formats.port import BrokenAnswer
 from airside.gateways.models.pricing import Price
 from airside.gateways.models.provider import Routes
+from airside.pipeline.compose import internal
 from airside.pipeline.settle import Settle
 
 LEASE_US = 600 * SECOND_US
@@ -76,6 +77,9 @@ class BatchKeeper:
                 await self._tended(row)
             except AirsideError as error:
                 _log.warning("batch_not_tended", batch_id=row["batch_id"], code=error.code.value)
+                await self._later(row)
+            except Exception as error:  # noqa: BLE001 - one batch that cannot be read must not keep all others waiting
+                internal(row["batch_id"], error)
                 await self._later(row)
         return len(rows)
 
