@@ -32,7 +32,8 @@ async def test_no_route_shows_or_changes_what_is_anothers(served: Served, strang
     await served.until(run_id, "waiting_approval")
     approval_id = (await served.admin.get("/api/v1/approvals")).json()["items"][0]["id"]
     key_id = (await served.admin.get("/api/v1/keys")).json()["items"][-1]["id"]
-    ids = {"run_id": run_id, "approval_id": approval_id, "key_id": key_id, "call_id": "call_x"}
+    batch_id = await _batch(served, run_id)
+    ids = {"run_id": run_id, "approval_id": approval_id, "key_id": key_id, "call_id": "call_x", "batch_id": batch_id}
     bodies: dict[str, Any] = {
         "decision": {"decision": "approve"},
         "resolve": {"finding": "give_up"},
@@ -50,11 +51,21 @@ async def test_no_route_shows_or_changes_what_is_anothers(served: Served, strang
             answer = await stranger.request(method, path.format(**ids, name="x"), json=body)
             assert answer.status_code == 404, (method, path, answer.text)
             tried += 1
-    assert tried >= 8
+    assert tried >= 11
+    assert (await served.admin.get(f"/api/v1/batches/{batch_id}")).json()["cancelled"] is False
     for path in ("runs", "approvals", "kills"):
         assert (await stranger.get(f"/api/v1/{path}")).json()["items"] == []
     assert [key["name"] for key in (await stranger.get("/api/v1/keys")).json()["items"]] == ["admin"]
     assert (await served.admin.get(f"/api/v1/runs/{run_id}")).json()["state"] == "waiting_approval"
+
+
+async def _batch(served: Served, run_id: str) -> str:
+    """Write a batch of the installation's own tenant and return its id."""
+    add = queries.load("airside.gateways.models.batches", "batches.sql")["add"]
+    named = {"tenant_id": served.plane.settings.tenant, "batch_id": "batch_own", "run_id": run_id, "provider": "up"}
+    made = {"model": "any", "price_share": "0.5", "items": 1, "digest": b"", "now_us": 1, "due_us": 2**61}
+    await served.plane.database.transact(lambda tx: tx.execute(add, **named, **made))
+    return "batch_own"
 
 
 async def test_kills_do_not_reach_across(served: Served, stranger: httpx2.AsyncClient) -> None:
