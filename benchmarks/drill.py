@@ -146,12 +146,20 @@ class Drill:
     async def _call(self, number: int) -> None:
         began = time.perf_counter()
         try:
-            connection = self._idle.pop() if self._idle else await self._connected()
+            connection = self._kept() or await self._connected()
             self.statuses[await connection.ask(self._request(number))] += 1
             self._idle.append(connection)
         except (OSError, ConnectionError):
             self.statuses[0] += 1
         self.latencies_ms.append((time.perf_counter() - began) * 1_000)
+
+    def _kept(self) -> Connection | None:
+        """Return the connection used last that the server has not closed for idleness."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.transport.is_closing():
+                return connection
+        return None
 
     async def _connected(self) -> Connection:
         _, protocol = await asyncio.get_running_loop().create_connection(Connection, *self._target)
