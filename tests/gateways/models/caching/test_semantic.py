@@ -141,8 +141,8 @@ async def test_a_wrong_answer_found_by_an_audit_raises_the_threshold() -> None:
 async def test_agreeing_answers_below_the_threshold_are_learned_from() -> None:
     async with caches({"semantic": {"similarity": 1.0, "similarity_min": 0.5}}) as c:
         c.world.fake.reply = answers(c, {"Django": "In the settings."})
-        await c.asked(await c.who(), "How do I sort logs in Django?", "semantic")
-        assert await c.asked(await c.who(), "In Django, how do I sort the logs?", "semantic") == ""
+        await c.asked(await c.who(), "How do I sort lists in Django?", "semantic")
+        assert await c.asked(await c.who(), "In Django, how do I sort the lists?", "semantic") == ""
         (total,) = await rows(c, "SELECT trials, wrong FROM cache_totals WHERE kind = 'explored'")
         assert (total["trials"], total["wrong"]) == (1, 0)
         assert any("true" in row["trials"] for row in await rows(c, "SELECT trials FROM cache_entries"))
