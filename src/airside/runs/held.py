@@ -16,8 +16,8 @@ from airside.core.ports import Database, Keyring, Row, Sealed, Transaction
 from airside.core.run import RunState
 from airside.journal import events
 from airside.journal.queries import load
+from airside.journal.rows import call_of
 from airside.runs import transitions
-from airside.runs.orphans import call_of
 from airside.runs.record import RunRecord
 from airside.runs.signals import Signals
 

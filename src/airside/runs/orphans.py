@@ -8,12 +8,13 @@ call and its run are held until a person has looked.
 from collections.abc import Sequence
 from enum import StrEnum
 
-from airside.core.call import Call, CallKind, CallState, Effect, Outcome
+from airside.core.call import CallState, Effect, Outcome
 from airside.core.errors import Code
 from airside.core.ports import Closing, Database, Journal, Query, Row, Transaction
-from airside.core.run import TERMINAL, Identity, RunState, executor_of_attempt
+from airside.core.run import TERMINAL, RunState, executor_of_attempt
 from airside.journal import events
 from airside.journal.queries import load
+from airside.journal.rows import call_of
 from airside.runs import transitions
 from airside.runs.record import RunRecord
 from airside.runs.signals import Signals
@@ -119,34 +120,4 @@ def closing(row: Row, state: CallState) -> Closing:
         code=outcome.code,
         message=message,
         delivered=False,
-    )
-
-
-def call_of(row: Row) -> Call:
-    """Return the call of a row, as far as the journal needs it."""
-    identity = Identity(
-        tenant_id=row["tenant_id"],
-        run_id=row["run_id"],
-        attempt=row["attempt"],
-        agent=row["agent"],
-        release=row["release"],
-        subject=row["subject"],
-        budget_path=(),
-        supervised=bool(row["supervised"]),
-        deadline_us=0,
-    )
-    return Call(
-        call_id=row["call_id"],
-        kind=CallKind(row["kind"]),
-        name=row["name"],
-        token="",
-        parts=(),
-        effect=Effect(row["effect"]),
-        idempotent=bool(row["idempotent"]),
-        timeout_s=0.0,
-        identity=identity,
-        request_hash=bytes(row["request_hash"]),
-        occurrence=row["occurrence"],
-        try_number=row["try_number"],
-        approval_id=row["approval_id"],
     )

@@ -12,18 +12,19 @@ from decimal import Decimal
 import structlog
 
 from airside.config.batching import BatchesSettings
-from airside.core.call import Call, CallKind, CallState, Effect, Outcome, Usage
+from airside.core.call import Call, CallState, Outcome, Usage
 from airside.core.clock import SECOND_US, Clock
 from airside.core.errors import AirsideError, Code
 from airside.core.money import ZERO
 from airside.core.ports import Database, Row, Transaction
-from airside.core.run import TERMINAL, Identity
+from airside.core.run import TERMINAL
 from airside.gateways.models.batches.desk import SQL
 from airside.gateways.models.batches.port import Answered, BatchProvider, Standing
 from airside.gateways.models.formats.openai_chat.format import CHAT
 from airside.gateways.models.formats.port import BrokenAnswer
 from airside.gateways.models.pricing import Price
 from airside.gateways.models.provider import Routes
+from airside.journal.rows import call_of
 from airside.pipeline.compose import internal
 from airside.pipeline.settle import Settle
 
@@ -155,7 +156,7 @@ class BatchKeeper:
                 return await tx.fetch(SQL["calls"], tenant_id=row["tenant_id"], run_id=row["run_id"], after=after)
 
             rows = await self._database.read(body)
-            found += [_call(item) for item in rows if item["state"] == CallState.OPEN.value]
+            found += [call_of(item) for item in rows if item["state"] == CallState.OPEN.value]
             if not rows:
                 return found
             after = rows[-1]["call_id"]
@@ -202,34 +203,4 @@ def _outcome(call: Call, body: bytes, price: Price, upstream: str) -> Outcome:
         metered=used is not None,
         price=price.version,
         code=code,
-    )
-
-
-def _call(row: Row) -> Call:
-    """Return the call of an item, as far as its settlement needs it."""
-    identity = Identity(
-        tenant_id=row["tenant_id"],
-        run_id=row["run_id"],
-        attempt=row["attempt"],
-        agent=row["agent"],
-        release=row["release"],
-        subject=row["subject"],
-        budget_path=(),
-        supervised=bool(row["supervised"]),
-        deadline_us=0,
-    )
-    return Call(
-        call_id=row["call_id"],
-        kind=CallKind(row["kind"]),
-        name=row["name"],
-        token="",
-        identity=identity,
-        parts=(),
-        effect=Effect(row["effect"]),
-        idempotent=bool(row["idempotent"]),
-        timeout_s=0.0,
-        request_hash=bytes(row["request_hash"]),
-        occurrence=row["occurrence"],
-        try_number=row["try_number"],
-        approval_id=row["approval_id"],
     )
