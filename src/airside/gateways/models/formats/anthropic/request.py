@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from airside.core import canonical
 from airside.core.errors import AirsideError, Code
 from airside.gateways.models.formats.anthropic import hosted
+from airside.gateways.models.formats.fields import wrong
 from airside.gateways.models.formats.port import Addressed, Format, ModelRequest
 
 MESSAGES_MAX = 10_000
@@ -35,16 +36,16 @@ def parse(format_: Format, body: bytes, addressed: Addressed, *, bytes_max: int)
     """Read a request. Raises AirsideError `invalid_request`, `limit_exceeded`, or `policy_denied` for hosted tools."""
     value = canonical.parse(body, bytes_max=bytes_max)
     if not isinstance(value, dict):
-        raise _wrong("the body", "an object")
+        raise wrong("the body", "an object")
     model = value.get("model")
     if not isinstance(model, str) or not 0 < len(model) <= NAME_CHARS_MAX:
-        raise _wrong("model", f"text of 1 to {NAME_CHARS_MAX} characters")
+        raise wrong("model", f"text of 1 to {NAME_CHARS_MAX} characters")
     limit = value.get("max_tokens")
     if type(limit) is not int or limit < 1:
-        raise _wrong("max_tokens", "a whole number of at least 1")
+        raise wrong("max_tokens", "a whole number of at least 1")
     stream = value.get("stream")
     if stream is not None and not isinstance(stream, bool):
-        raise _wrong("stream", "true or false")
+        raise wrong("stream", "true or false")
     betas = hosted.betas(addressed.headers.get(BETA_HEADER, ""))
     _check_shapes(value)
     hosted.check(value)
@@ -152,12 +153,12 @@ def _check_shapes(value: Mapping[str, Any]) -> None:
         _check_blocks(system, "system")
     if tools is not None:
         if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
-            raise _wrong("tools", "a list of objects")
+            raise wrong("tools", "a list of objects")
         if len(tools) > TOOLS_MAX:
             raise AirsideError(Code.LIMIT_EXCEEDED, f"{len(tools)} tools; at most {TOOLS_MAX} are accepted")
     for name in ("thinking", "tool_choice", "output_config", "metadata"):
         if value.get(name) is not None and not isinstance(value[name], dict):
-            raise _wrong(name, "an object")
+            raise wrong(name, "an object")
 
 
 def _check_thread(value: Mapping[str, Any]) -> None:
@@ -165,44 +166,40 @@ def _check_thread(value: Mapping[str, Any]) -> None:
     if held is None:
         return
     if not isinstance(held, dict) or held.get("type") not in ("create", "continue"):
-        raise _wrong("thread", "of the type create or continue")
+        raise wrong("thread", "of the type create or continue")
     if held["type"] == "create":
         held.pop("previous_message_id", None)
     elif not isinstance(held.get("previous_message_id"), str):
-        raise _wrong("thread.previous_message_id", "text")
+        raise wrong("thread.previous_message_id", "text")
     elif value.get("system") or value.get("tools"):
         raise AirsideError(Code.INVALID_REQUEST, "system and tools belong to the thread: leave them out to continue it")
 
 
 def _check_messages(messages: Any, *, empty: bool) -> None:
     if not isinstance(messages, list) or not (messages or empty):
-        raise _wrong("messages", "a list with at least one message")
+        raise wrong("messages", "a list with at least one message")
     if len(messages) > MESSAGES_MAX:
         raise AirsideError(Code.LIMIT_EXCEEDED, f"{len(messages)} messages; at most {MESSAGES_MAX} are accepted")
     for index, message in enumerate(messages):
         if not isinstance(message, dict):
-            raise _wrong(f"messages[{index}]", "an object")
+            raise wrong(f"messages[{index}]", "an object")
         role, content = message.get("role"), message.get("content")
         if not isinstance(role, str) or role not in _ROLES:
-            raise _wrong(f"messages[{index}].role", f"one of {', '.join(sorted(_ROLES))}")
+            raise wrong(f"messages[{index}].role", f"one of {', '.join(sorted(_ROLES))}")
         if not isinstance(content, str):
             _check_blocks(content, f"messages[{index}].content")
 
 
 def _check_blocks(content: Any, where: str) -> None:
     if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
-        raise _wrong(where, "text or a list of objects")
+        raise wrong(where, "text or a list of objects")
     for block in content:
         if not isinstance(block.get("type"), str):
-            raise _wrong(f"{where}[].type", "text")
+            raise wrong(f"{where}[].type", "text")
         inner = block.get("content")
         if block["type"] == "tool_result" and inner is not None and not isinstance(inner, str):
             _check_blocks(inner, f"{where}[].content")
     hosted.check_blocks(content, where)
-
-
-def _wrong(what: str, expected: str) -> AirsideError:
-    return AirsideError(Code.INVALID_REQUEST, f"{what} must be {expected}")
 
 
 def _parts(value: Mapping[str, Any], betas: tuple[str, ...]) -> tuple[bytes, ...]:

@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from airside.core import canonical
 from airside.core.errors import AirsideError, Code
+from airside.gateways.models.formats.fields import wrong
 from airside.gateways.models.formats.gemini import hosted
 from airside.gateways.models.formats.gemini.names import camel, camelled
 from airside.gateways.models.formats.port import Addressed, Format, ModelRequest
@@ -30,10 +31,10 @@ def parse(format_: Format, body: bytes, addressed: Addressed, *, bytes_max: int)
     """Read a request. Raises AirsideError `invalid_request`, `limit_exceeded`, or `policy_denied` for hosted tools."""
     value = camelled(canonical.parse(body, bytes_max=bytes_max))
     if not isinstance(value, dict):
-        raise _wrong("the body", "an object")
+        raise wrong("the body", "an object")
     model = addressed.model
     if not 0 < len(model) <= NAME_CHARS_MAX:
-        raise _wrong("the model in the path", f"text of 1 to {NAME_CHARS_MAX} characters")
+        raise wrong("the model in the path", f"text of 1 to {NAME_CHARS_MAX} characters")
     if addressed.stream and addressed.headers.get("alt") != "sse":
         raise AirsideError(
             Code.INVALID_REQUEST,
@@ -43,13 +44,13 @@ def parse(format_: Format, body: bytes, addressed: Addressed, *, bytes_max: int)
     config = value.get("generationConfig")
     config = {} if config is None else config
     if not isinstance(config, dict):
-        raise _wrong("generationConfig", "an object")
+        raise wrong("generationConfig", "an object")
     _check_contents(value.get("contents"))
     _check_shapes(value)
     hosted.check(value, config)
     limit = config.get("maxOutputTokens")
     if limit is not None and (type(limit) is not int or limit < 1):
-        raise _wrong("maxOutputTokens", "a whole number of at least 1")
+        raise wrong("maxOutputTokens", "a whole number of at least 1")
     return ModelRequest(
         format=format_,
         body=body,
@@ -79,15 +80,15 @@ def upstream_body(request: ModelRequest, *, output_tokens: int) -> bytes:
 
 def _check_contents(contents: Any) -> None:
     if not isinstance(contents, list) or not contents:
-        raise _wrong("contents", "a list with at least one content")
+        raise wrong("contents", "a list with at least one content")
     if len(contents) > CONTENTS_MAX:
         raise AirsideError(Code.LIMIT_EXCEEDED, f"{len(contents)} contents; at most {CONTENTS_MAX} are accepted")
     for index, content in enumerate(contents):
         if not isinstance(content, dict):
-            raise _wrong(f"contents[{index}]", "an object")
+            raise wrong(f"contents[{index}]", "an object")
         role = content.get("role")
         if role is not None and (not isinstance(role, str) or role not in _ROLES):
-            raise _wrong(f"contents[{index}].role", f"one of {', '.join(sorted(_ROLES))}")
+            raise wrong(f"contents[{index}].role", f"one of {', '.join(sorted(_ROLES))}")
         _check_parts(content.get("parts"), f"contents[{index}].parts")
 
 
@@ -95,12 +96,12 @@ def _check_parts(parts: Any, where: str) -> None:
     if parts is None:
         return
     if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
-        raise _wrong(where, "a list of objects")
+        raise wrong(where, "a list of objects")
     for part in parts:
         hosted.check_part(part, where)
         for name in ("functionCall", "functionResponse"):
             if part.get(name) is not None and not isinstance(part[name], dict):
-                raise _wrong(f"{where}[].{name}", "an object")
+                raise wrong(f"{where}[].{name}", "an object")
         _check_parts((part.get("functionResponse") or {}).get("parts"), f"{where}[].functionResponse.parts")
 
 
@@ -108,26 +109,22 @@ def _check_shapes(value: Mapping[str, Any]) -> None:
     system, tools = value.get("systemInstruction"), value.get("tools")
     if system is not None:
         if not isinstance(system, dict):
-            raise _wrong("systemInstruction", "an object")
+            raise wrong("systemInstruction", "an object")
         _check_parts(system.get("parts"), "systemInstruction.parts")
     if value.get("toolConfig") is not None and not isinstance(value["toolConfig"], dict):
-        raise _wrong("toolConfig", "an object")
+        raise wrong("toolConfig", "an object")
     if tools is None:
         return
     if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
-        raise _wrong("tools", "a list of objects")
+        raise wrong("tools", "a list of objects")
     declared = 0
     for tool in tools:
         declarations = tool.get("functionDeclarations") or []
         if not isinstance(declarations, list) or not all(isinstance(item, dict) for item in declarations):
-            raise _wrong("tools[].functionDeclarations", "a list of objects")
+            raise wrong("tools[].functionDeclarations", "a list of objects")
         declared += len(declarations)
     if max(declared, len(tools)) > TOOLS_MAX:
         raise AirsideError(Code.LIMIT_EXCEEDED, f"{declared} tools; at most {TOOLS_MAX} are accepted")
-
-
-def _wrong(what: str, expected: str) -> AirsideError:
-    return AirsideError(Code.INVALID_REQUEST, f"{what} must be {expected}")
 
 
 def _parts(value: Mapping[str, Any], model: str) -> tuple[bytes, ...]:

@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from airside.core import canonical
 from airside.core.errors import AirsideError, Code
+from airside.gateways.models.formats.fields import flag, wrong
 from airside.gateways.models.formats.port import Format, ModelRequest
 
 MESSAGES_MAX = 10_000
@@ -43,15 +44,15 @@ def parse(format_: Format, body: bytes, *, bytes_max: int) -> ModelRequest:
     """Read a request. Raises AirsideError `invalid_request`, `limit_exceeded`, or `policy_denied` for hosted tools."""
     value = canonical.parse(body, bytes_max=bytes_max)
     if not isinstance(value, dict):
-        raise _wrong("the body", "an object")
+        raise wrong("the body", "an object")
     model = value.get("model")
     if not isinstance(model, str) or not 0 < len(model) <= NAME_CHARS_MAX:
-        raise _wrong("model", f"text of 1 to {NAME_CHARS_MAX} characters")
+        raise wrong("model", f"text of 1 to {NAME_CHARS_MAX} characters")
     messages = _messages(value.get("messages"))
-    stream = _flag(value, "stream")
+    stream = flag(value, "stream")
     options = value.get("stream_options")
     if options is not None and not isinstance(options, dict):
-        raise _wrong("stream_options", "an object")
+        raise wrong("stream_options", "an object")
     _check_tools(value.get("tools"))
     _check_hosted(value)
     _check_unmetered(value)
@@ -61,7 +62,7 @@ def parse(format_: Format, body: bytes, *, bytes_max: int) -> ModelRequest:
         value=value,
         model=model,
         stream=stream,
-        include_usage=stream and options is not None and _flag(options, "include_usage"),
+        include_usage=stream and options is not None and flag(options, "include_usage"),
         output_tokens_max=_output_tokens_max(value),
         parts=_parts(value, messages),
     )
@@ -86,27 +87,27 @@ def upstream_body(request: ModelRequest, *, model: str, output_tokens: int, limi
 
 def _messages(messages: Any) -> list[dict[str, Any]]:
     if not isinstance(messages, list) or not messages:
-        raise _wrong("messages", "a list with at least one message")
+        raise wrong("messages", "a list with at least one message")
     if len(messages) > MESSAGES_MAX:
         raise AirsideError(Code.LIMIT_EXCEEDED, f"{len(messages)} messages; at most {MESSAGES_MAX} are accepted")
     for index, message in enumerate(messages):
         if not isinstance(message, dict):
-            raise _wrong(f"messages[{index}]", "an object")
+            raise wrong(f"messages[{index}]", "an object")
         role = message.get("role")
         if not isinstance(role, str) or role not in _ROLES:
-            raise _wrong(f"messages[{index}].role", f"one of {', '.join(sorted(_ROLES))}")
+            raise wrong(f"messages[{index}].role", f"one of {', '.join(sorted(_ROLES))}")
         content = message.get("content")
         if content is not None and not isinstance(content, str):
             _check_content(content, index)
         calls = message.get("tool_calls")
         if calls is not None and not (isinstance(calls, list) and all(isinstance(call, dict) for call in calls)):
-            raise _wrong(f"messages[{index}].tool_calls", "a list of objects")
+            raise wrong(f"messages[{index}].tool_calls", "a list of objects")
     return messages
 
 
 def _check_content(content: Any, index: int) -> None:
     if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
-        raise _wrong(f"messages[{index}].content", "text or a list of objects")
+        raise wrong(f"messages[{index}].content", "text or a list of objects")
     if any(part.get("type") == "input_audio" for part in content):
         raise AirsideError(Code.INVALID_REQUEST, f"messages[{index}] holds audio, which cannot be metered here yet")
 
@@ -115,7 +116,7 @@ def _check_tools(tools: Any) -> None:
     if tools is None:
         return
     if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
-        raise _wrong("tools", "a list of objects")
+        raise wrong("tools", "a list of objects")
     if len(tools) > TOOLS_MAX:
         raise AirsideError(Code.LIMIT_EXCEEDED, f"{len(tools)} tools; at most {TOOLS_MAX} are accepted")
     for tool in tools:
@@ -161,21 +162,8 @@ def _output_tokens_max(value: Mapping[str, Any]) -> int | None:
     limits = [value[name] for name in _LIMIT_FIELDS if value.get(name) is not None]
     for limit in limits:
         if type(limit) is not int or limit < 1:
-            raise _wrong(" or ".join(_LIMIT_FIELDS), "a whole number of at least 1")
+            raise wrong(" or ".join(_LIMIT_FIELDS), "a whole number of at least 1")
     return min(limits, default=None)
-
-
-def _flag(value: Mapping[str, Any], name: str) -> bool:
-    flag = value.get(name)
-    if flag is None:
-        return False
-    if not isinstance(flag, bool):
-        raise _wrong(name, "true or false")
-    return flag
-
-
-def _wrong(what: str, expected: str) -> AirsideError:
-    return AirsideError(Code.INVALID_REQUEST, f"{what} must be {expected}")
 
 
 def _parts(value: Mapping[str, Any], messages: list[dict[str, Any]]) -> tuple[bytes, ...]:

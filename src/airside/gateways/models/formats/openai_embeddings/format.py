@@ -11,7 +11,8 @@ from msgspec import Raw, Struct
 
 from airside.core import canonical
 from airside.core.call import Usage
-from airside.core.errors import AirsideError, Code
+from airside.core.errors import AirsideError
+from airside.gateways.models.formats.fields import wrong
 from airside.gateways.models.formats.openai_chat.format import CHAT
 from airside.gateways.models.formats.port import Addressed, BrokenAnswer, Delivered, ModelRequest, Reader, Writer
 from airside.gateways.models.message import Answer, Edit, Message, Prompt, Text, untranslatable
@@ -47,10 +48,10 @@ class OpenAIEmbeddings:
         """Read a client's request: texts or token lists, at most 2,048 of them."""
         value = canonical.parse(body, bytes_max=bytes_max)
         if not isinstance(value, dict):
-            raise _wrong("the body", "an object")
+            raise wrong("the body", "an object")
         model = value.get("model")
         if not isinstance(model, str) or not 0 < len(model) <= 256:
-            raise _wrong("model", "text of 1 to 256 characters")
+            raise wrong("model", "text of 1 to 256 characters")
         inputs = _inputs(value.get("input"))
         parameters = {name: item for name, item in value.items() if name != "input"}
         return ModelRequest(
@@ -136,12 +137,12 @@ def _inputs(given: Any) -> list[Any]:
     if isinstance(given, str) or (isinstance(given, list) and given and all(type(item) is int for item in given)):
         given = [given]
     if not isinstance(given, list) or not 0 < len(given) <= INPUTS_MAX:
-        raise _wrong("input", f"text, token numbers, or a list of 1 to {INPUTS_MAX} of them")
+        raise wrong("input", f"text, token numbers, or a list of 1 to {INPUTS_MAX} of them")
     for index, item in enumerate(given):
         text = isinstance(item, str) and item
         tokens = isinstance(item, list) and item and all(type(n) is int and 0 <= n < TOKEN_MAX for n in item)
         if not text and not tokens:
-            raise _wrong(f"input[{index}]", "text or token numbers, not empty")
+            raise wrong(f"input[{index}]", "text or token numbers, not empty")
     return given
 
 
@@ -159,10 +160,6 @@ def _usage(listed: _Listed) -> Usage | None:
     usage: Mapping[str, Any] = listed.usage if isinstance(listed.usage, dict) else {}
     tokens = usage.get("prompt_tokens")
     return Usage(input=tokens) if type(tokens) is int and 0 < tokens < 2**53 else None
-
-
-def _wrong(what: str, expected: str) -> AirsideError:
-    return AirsideError(Code.INVALID_REQUEST, f"{what} must be {expected}")
 
 
 EMBEDDINGS = OpenAIEmbeddings()

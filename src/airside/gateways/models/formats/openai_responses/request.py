@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from airside.core import canonical
 from airside.core.errors import AirsideError, Code
+from airside.gateways.models.formats.fields import flag, wrong
 from airside.gateways.models.formats.openai_responses import items
 from airside.gateways.models.formats.port import Format, ModelRequest
 
@@ -51,29 +52,29 @@ def parse(format_: Format, body: bytes, *, bytes_max: int) -> ModelRequest:
     """Read a request. Raises AirsideError `invalid_request`, `limit_exceeded`, or `policy_denied` for hosted tools."""
     value = canonical.parse(body, bytes_max=bytes_max)
     if not isinstance(value, dict):
-        raise _wrong("the body", "an object")
+        raise wrong("the body", "an object")
     model = value.get("model")
     if not isinstance(model, str) or not 0 < len(model) <= NAME_CHARS_MAX:
-        raise _wrong("model", f"text of 1 to {NAME_CHARS_MAX} characters")
+        raise wrong("model", f"text of 1 to {NAME_CHARS_MAX} characters")
     previous = value.get("previous_response_id")
     if previous is not None and (not isinstance(previous, str) or not 0 < len(previous) <= NAME_CHARS_MAX):
-        raise _wrong("previous_response_id", "the id of a response")
+        raise wrong("previous_response_id", "the id of a response")
     given = items.checked(value["input"]) if value.get("input") is not None else []
     if not given and previous is None:
-        raise _wrong("input", "text or a list with at least one item")
+        raise wrong("input", "text or a list with at least one item")
     _check_kept_elsewhere(value)
     _check_tools(value.get("tools"))
     _check_unmetered(value)
-    _flag(value, "store")
+    flag(value, "store")
     limit = value.get("max_output_tokens")
     if limit is not None and (type(limit) is not int or limit < 1):
-        raise _wrong("max_output_tokens", "a whole number of at least 1")
+        raise wrong("max_output_tokens", "a whole number of at least 1")
     return ModelRequest(
         format=format_,
         body=body,
         value=value,
         model=model,
-        stream=_flag(value, "stream"),
+        stream=flag(value, "stream"),
         output_tokens_max=limit,
         parts=_parts(value, given),
     )
@@ -144,7 +145,7 @@ def _check_kept_elsewhere(value: Mapping[str, Any]) -> None:
             "conversation names an object that is kept at the provider; airside keeps conversations itself",
             advice="Use previous_response_id, or send the whole conversation as input.",
         )
-    if _flag(value, "background"):
+    if flag(value, "background"):
         raise AirsideError(
             Code.INVALID_REQUEST,
             "background answers are not made here: a call ends with its answer",
@@ -162,7 +163,7 @@ def _check_tools(tools: Any) -> None:
     if tools is None:
         return
     if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
-        raise _wrong("tools", "a list of objects")
+        raise wrong("tools", "a list of objects")
     if len(tools) > TOOLS_MAX:
         raise AirsideError(Code.LIMIT_EXCEEDED, f"{len(tools)} tools; at most {TOOLS_MAX} are accepted")
     for tool in tools:
@@ -185,23 +186,10 @@ def _check_unmetered(value: Mapping[str, Any]) -> None:
         raise AirsideError(Code.INVALID_REQUEST, "moderation by the provider cannot be metered here yet")
     include = value.get("include")
     if include is not None and not (isinstance(include, list) and all(isinstance(name, str) for name in include)):
-        raise _wrong("include", "a list of text")
+        raise wrong("include", "a list of text")
     options = value.get("stream_options")
     if options is not None and not isinstance(options, dict):
-        raise _wrong("stream_options", "an object")
-
-
-def _flag(value: Mapping[str, Any], name: str) -> bool:
-    flag = value.get(name)
-    if flag is None:
-        return False
-    if not isinstance(flag, bool):
-        raise _wrong(name, "true or false")
-    return flag
-
-
-def _wrong(what: str, expected: str) -> AirsideError:
-    return AirsideError(Code.INVALID_REQUEST, f"{what} must be {expected}")
+        raise wrong("stream_options", "an object")
 
 
 def _parts(value: Mapping[str, Any], given: Sequence[Mapping[str, Any]]) -> tuple[bytes, ...]:
