@@ -83,7 +83,7 @@ async def governed(folder: Path) -> AsyncIterator[tuple[str, str]]:
     (folder / "rules.yaml").write_text(RULES)
     policy = load(folder / "rules.yaml")
     async with InMemoryPlane(policy=policy, clock=SystemClock()) as plane:
-        identify, replay, _, approve, retry, record = plane.steps()
+        identify, replay, _, _, approve, retry, record = plane.steps()
 
         def pipeline(terminal: Forward) -> Forward:
             return compose([identify, replay, Fit(), Permit(policy, tool_of), approve, retry, record], terminal)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from airside.composition.caches import cache_step
 from airside.composition.ground import Ground
 from airside.composition.routing import fallback_step, route_step
+from airside.composition.witnesses import witnesses
 from airside.config.context import ContextSettings
 from airside.config.settings import Settings
 from airside.core.ports import Forward, Step
@@ -26,6 +27,7 @@ from airside.pipeline.breaker import Breaker
 from airside.pipeline.bulkhead import Bulkhead
 from airside.pipeline.compose import compose
 from airside.pipeline.deadline import Deadline
+from airside.pipeline.evidence import Evidence
 from airside.pipeline.identify import Identify
 from airside.pipeline.park import Park
 from airside.pipeline.permit import Permit
@@ -52,6 +54,7 @@ def pipeline(
     asides = Asides(compose([replay, *calling], ask_provider), routes, EMBEDDINGS)
     bytes_max = settings.server.body_bytes_max
     histories = Histories(ground.backend.database, ground.keyring, bytes_max=bytes_max)
+    evidence = Evidence(witnesses(ground, services), tool_of, clock)
     steps: list[Step] = [
         Identify(identities, clock),
         histories,
@@ -61,8 +64,9 @@ def pipeline(
         Rate(ground.resilience.call_rates),
         _progress(ground, services),
         Fit(),
+        evidence,
         Permit(policy, tool_of),
-        Approve(services.approvals, policy, tool_of, rebuild, ground.keyring),
+        Approve(services.approvals, policy, tool_of, evidence.gathered, rebuild, ground.keyring),
         Context(_context_of(settings), Leaving(asides), ground.resilience.notices),
         cache_step(ground, afterwork, asides, policy.version),
         route_step(ground, afterwork, asides, routes, policy),

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from airside.core.money import ZERO, NanoUsd
-from airside.core.policy import Decision
+from airside.core.policy import Decision, Facts
 from airside.core.run import Identity
 
 
@@ -49,6 +49,7 @@ REPLAYABLE = frozenset({CallState.OK, CallState.ERROR, CallState.DENIED})
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+NO_FACTS = Facts()
 
 
 class Usage(Struct, frozen=True):
@@ -118,7 +119,8 @@ class Call(Struct, frozen=True, kw_only=True):
     `wishes` are what the caller asks of airside beside the request: its `x-airside-…` headers, by their names without
     that prefix. `peer` is the client's network address. `notes` are what steps decided about the call (a route and its
     reason, what was trimmed): plain JSON values without content, journaled with the intent. `ready` is an answer that
-    is there already, from a cache: the call passes the rest of the pipeline, and nothing leaves.
+    is there already, from a cache: the call passes the rest of the pipeline, and nothing leaves. `facts` are what rules
+    look at beside the request, gathered by `evidence`.
     """
 
     call_id: str
@@ -150,6 +152,7 @@ class Call(Struct, frozen=True, kw_only=True):
     notes: Mapping[str, Any] = _NOTHING
     ready: "Outcome | None" = None
     deadline_s: float = inf
+    facts: Facts = NO_FACTS
 
     @property
     def who(self) -> Identity:

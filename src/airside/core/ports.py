@@ -15,7 +15,7 @@ from airside.core.call import Call, CallKind, CallState, Effect, Outcome
 from airside.core.dependencies import Dependency
 from airside.core.errors import Code
 from airside.core.money import NanoUsd
-from airside.core.policy import Decision
+from airside.core.policy import Decision, Facts
 from airside.core.run import Identity
 from airside.core.tool import Tool
 
@@ -306,8 +306,29 @@ class Identities(Protocol):
 class Policy(Protocol):
     """The rules in force."""
 
+    @property
+    def version(self) -> str:
+        """The name of what the rules say now; it changes when they do."""
+        ...
+
     def decide(self, call: Call, tool: Tool | None) -> Decision:
-        """Return the verdict on a call; pure and total: what no rule allows is denied."""
+        """Return the verdict on a call and its `facts`; pure and total: what no rule allows is denied."""
+        ...
+
+
+class Witness(Protocol):
+    """Knows something that rules look at: provenance, sums, confidence."""
+
+    async def __call__(self, call: Call, tool: Tool, facts: Facts) -> Facts:
+        """Return the facts with what it knows of this call added; raising stops the call."""
+        ...
+
+
+class SecretWatch(Protocol):
+    """Recognises the values of secrets."""
+
+    def found_in(self, tenant_id: str, text: str) -> tuple[str, ...]:
+        """Return the handles of the secrets whose values stand in a text, in any encoding that is looked for."""
         ...
 
 

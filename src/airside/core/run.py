@@ -1,6 +1,8 @@
 """Runs, attempts and who is asking: the nouns that live longer than one call."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -53,13 +55,18 @@ class Principal(Struct, frozen=True):
     role: Role
 
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
 class Identity(Struct, frozen=True):
     """Who makes a call: what a run token, or an outside program's key, resolves to.
 
     `attempt` fences: the intent transaction refuses it once a newer attempt has started. `budget_path` names the
     budget nodes that every call of the run is charged to, from the tenant down to the run. `supervised` is true when a
     worker can end and re-run the attempt, so that a call may wait for a person. `subject` is whose personal data the
-    content is (the end user, else the run itself); content is sealed under the subject's key.
+    content is (the end user, else the run itself); content is sealed under the subject's key. `principal` is what is
+    known for certain of whom the run is for (`customer`, `user`, …), by whoever submitted it; ownership relations refer
+    to it. `caller` is the role of the key that began the run.
     """
 
     tenant_id: str
@@ -72,6 +79,8 @@ class Identity(Struct, frozen=True):
     supervised: bool
     deadline_us: int
     tools: tuple[str, ...] = ()
+    principal: Mapping[str, str] = _NOTHING
+    caller: str = ""
 
     @property
     def executor_of_attempt(self) -> str:

@@ -4,7 +4,7 @@ An approval covers exactly the call that was asked for, or the reviewer's edit o
 is there: what has been forbidden meanwhile, or is forbidden as edited, does not leave.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
@@ -22,16 +22,20 @@ Rebuild = Callable[[Call, bytes], Call]
 """Makes the edited call from the asked one and the reviewer's canonical arguments: `arguments`, `parts`, `need`,
 `payload`. Raises AirsideError `invalid_arguments` if they do not fit the tool's schema."""
 
+Gather = Callable[[Call], Awaitable[Call]]
+"""Returns a call with the facts that rules look at, as they are now."""
+
 
 class Approve:
     """Asks for an approval where policy says so."""
 
     def __init__(
-        self, approvals: Approvals, policy: Policy, tool_of: ToolOf, rebuild: Rebuild, keyring: Keyring
+        self, approvals: Approvals, policy: Policy, tool_of: ToolOf, gather: Gather, rebuild: Rebuild, keyring: Keyring
     ) -> None:
         self._approvals = approvals
         self._policy = policy
         self._tool_of = tool_of
+        self._gather = gather
         self._rebuild = rebuild
         self._keyring = keyring
 
@@ -66,6 +70,7 @@ class Approve:
             raise AirsideError(Code.INTERNAL, f"approval {answer.approval_id} is in the unknown state {answer.state}")
         if answer.edited_arguments is not None:
             call = await self._edited(call, answer.edited_arguments)
+        call = await self._gather(call)
         return permitted(call, self._policy.decide(call, self._tool_of(call)))
 
     async def _edited(self, call: Call, arguments: bytes) -> Call:

@@ -14,7 +14,7 @@ from airside.core.budget import Limits
 from airside.core.call import Call, CallKind
 from airside.core.clock import Clock
 from airside.core.ids import new_id
-from airside.core.ports import Forward, Policy, Step, Transaction
+from airside.core.ports import Forward, Policy, Step, Transaction, Witness
 from airside.core.run import Identity
 from airside.core.tool import Tool
 from airside.journal import queries
@@ -23,6 +23,7 @@ from airside.journal.sealing import DatabaseKeyring
 from airside.pipeline.afterwork import Afterwork
 from airside.pipeline.approve import Approve
 from airside.pipeline.compose import compose
+from airside.pipeline.evidence import Evidence
 from airside.pipeline.identify import Identify
 from airside.pipeline.permit import Permit
 from airside.pipeline.record import Record
@@ -55,6 +56,7 @@ class InMemoryPlane:
         self.identities = ScriptedIdentities()
         self.suspensions = NotedSuspensions()
         self.afterwork = Afterwork(self.clock)
+        self.witnesses: Sequence[Witness] = ()
         self.divergence_wait_s = 30.0
         self.budget_wait_s = 60.0
 
@@ -76,6 +78,7 @@ class InMemoryPlane:
 
     def steps(self) -> list[Step]:
         """Return new instances of every step, in their order."""
+        evidence = Evidence(self.witnesses, self.tool_of, self.clock)
         return [
             Identify(self.identities, self.clock),
             Replay(
@@ -87,8 +90,9 @@ class InMemoryPlane:
                 self.afterwork,
                 divergence_wait_s=self.divergence_wait_s,
             ),
+            evidence,
             Permit(self.policy, self.tool_of),
-            Approve(self.reviewers, self.policy, self.tool_of, rebuild, self.keyring),
+            Approve(self.reviewers, self.policy, self.tool_of, evidence.gathered, rebuild, self.keyring),
             Retry(self.clock),
             Record(
                 self.journal,

@@ -21,6 +21,7 @@ from airside.gateways.tools.gateway import ToolGateway, rebuild, tool_of
 from airside.gateways.tools.hosted import HostedTools
 from airside.pipeline.approve import Approve
 from airside.pipeline.compose import compose
+from airside.pipeline.evidence import Evidence
 from airside.pipeline.permit import Permit
 from airside.policy import load
 from airside.testing import InMemoryPlane
@@ -45,8 +46,9 @@ class Desk:
 
     def pipeline(self, terminal: Forward) -> Forward:
         plane = self.plane
-        identify, replay, _, _, retry, record = plane.steps()
-        approve = Approve(plane.reviewers, plane.policy, tool_of, rebuild, plane.keyring)
+        identify, replay, _, _, _, retry, record = plane.steps()
+        gather = Evidence(plane.witnesses, tool_of, plane.clock).gathered
+        approve = Approve(plane.reviewers, plane.policy, tool_of, gather, rebuild, plane.keyring)
         return compose([identify, replay, Fit(), Permit(plane.policy, tool_of), approve, retry, record], terminal)
 
     async def begin(self) -> Identity:

@@ -42,7 +42,7 @@ class Desk:
         self.gateway = ToolGateway(self.pipeline, catalogue, None)
 
     def pipeline(self, terminal: Forward) -> Forward:
-        identify, replay, _, approve, *others = self.plane.steps()
+        identify, replay, _, _, approve, *others = self.plane.steps()
         permit = Permit(self.plane.policy, tool_of)
         return compose([identify, replay, Fit(), permit, approve, *others], terminal)
 

@@ -1,0 +1,12 @@
+"""Who is asked for the facts that rules look at, in their order."""
+
+from collections.abc import Sequence
+
+from airside.composition.ground import Ground
+from airside.core.ports import Witness
+from airside.runs.services import RunServices
+
+
+def witnesses(_ground: Ground, _services: RunServices) -> Sequence[Witness]:
+    """Return the witnesses of this installation."""
+    return ()
