@@ -144,7 +144,7 @@ async def test_an_approval_serves_one_call_only(plane: InMemoryPlane, run: Ident
 
     plane.reviewers.verdicts = ["approved"]
     steps = plane.steps()
-    steps[3]._approvals = Stale()  # type: ignore[attr-defined]
+    steps[4]._approvals = Stale()  # type: ignore[attr-defined]
     with pytest.raises(AirsideError) as caught:
         await compose(steps, terminal)(tool_call(run, WRITE, {"amount": 51}))
     assert caught.value.code is Code.APPROVAL_EXPIRED
