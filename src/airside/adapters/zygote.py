@@ -17,7 +17,8 @@ from typing import Any, NoReturn
 from airside.adapters import child, determinism, http_hooks
 from airside.adapters.port import Adapter, Context
 from airside.core.text import message_of
-from airside.runs.isolation import guard, linux, wire
+from airside.linux import calls as linux
+from airside.runs.isolation import guard, wire
 from airside.runs.isolation.failure import place_of
 
 DESCRIPTORS_PER_ATTEMPT = 4

@@ -10,7 +10,6 @@ import base64
 import contextlib
 import errno
 import hmac
-import ipaddress
 import socket
 from collections.abc import Sequence
 from hashlib import sha256
@@ -22,6 +21,7 @@ import structlog
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from airside.config.settings import WebhookSettings
+from airside.core.addresses import is_public
 from airside.core.clock import SECOND_US, Clock
 from airside.core.errors import AirsideError
 from airside.core.ports import Database, Row, Transaction
@@ -54,21 +54,6 @@ def signature(secret: str, delivery_id: str, timestamp_s: int, body: bytes) -> s
 def backoff_s(tries: int) -> float:
     """Return how long to wait after the n-th failed try: 2, 6, 18, … seconds, at most an hour."""
     return float(min(BACKOFF_S_MAX, BACKOFF_FIRST_S * BACKOFF_FACTOR ** min(tries - 1, 20)))
-
-
-def is_public(address: str) -> bool:
-    """Return whether an IP address is one that webhooks may go to. IPv4 inside IPv6 counts as IPv4."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is None and ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
-        if inner is not None:
-            return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast
-
-
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class PublicResolver(AbstractResolver):

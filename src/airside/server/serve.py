@@ -19,8 +19,8 @@ from msgspec import Struct
 from airside.config.installation import gateway_socket, prepare_folder
 from airside.config.settings import Settings
 from airside.core.errors import AirsideError, Code
+from airside.linux import calls as linux
 from airside.plane import Meeting, Plane, Role
-from airside.runs.isolation import linux
 from airside.server import management
 from airside.server.asgi import App, FrontDoor
 from airside.server.peers import Peers

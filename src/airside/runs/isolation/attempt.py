@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from airside.core.errors import Code
-from airside.runs.isolation import tree, wire
+from airside.linux import tree
+from airside.runs.isolation import wire
 from airside.runs.isolation.port import AttemptEnd, EndKind
 
 STOP_TIMEOUT_S: Final = 4.5

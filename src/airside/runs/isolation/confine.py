@@ -6,7 +6,7 @@ import signal
 from collections.abc import Mapping
 from typing import Final
 
-from airside.runs.isolation import linux
+from airside.linux import calls as linux
 from airside.runs.isolation.wire import PLACEHOLDER_TOKEN, Orders
 
 PASSED_ALWAYS: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")

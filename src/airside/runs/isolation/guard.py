@@ -15,7 +15,9 @@ from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from airside.core.errors import Code
-from airside.runs.isolation import confine, linux, spaces, tree
+from airside.linux import calls as linux
+from airside.linux import tree
+from airside.runs.isolation import confine, spaces
 from airside.runs.isolation.wire import MESSAGE_BYTES_MAX, STOP, Exited, Orders, Report, Started, encode
 
 TERM_GRACE_S: Final = 1.0

@@ -4,7 +4,8 @@ import os
 import sys
 from typing import NoReturn
 
-from airside.runs.isolation import confine, linux, spaces, view
+from airside.linux import calls as linux
+from airside.runs.isolation import confine, spaces, view
 from airside.runs.isolation.wire import Orders
 
 PORT = 7878

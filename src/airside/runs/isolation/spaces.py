@@ -17,7 +17,9 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
-from airside.runs.isolation import linux, syscalls, view
+from airside.linux import calls as linux
+from airside.linux import syscalls
+from airside.runs.isolation import view
 from airside.runs.isolation.wire import Orders
 
 INSIDE_ID: Final = 1_000

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from airside.runs.isolation import linux
+from airside.linux import calls as linux
 
 PRIVATE_FOLDER: Final = "/tmp/attempt"  # noqa: S108 - on the attempt's own tmpfs
 _MASKED: Final = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/home", "/root")  # noqa: S108 - masked, not used

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from airside.runs.isolation import linux
+from airside.linux import calls as linux
 
 _AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK = 1, 2, 10, 16
 _FAMILIES: Final = (_AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK)

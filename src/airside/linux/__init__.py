@@ -1,0 +1,1 @@
+"""What Linux gives to confine a process: calls that Python lacks, filters, process trees."""
