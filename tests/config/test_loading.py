@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from airside.config.loading import find_file, load
 from airside.config.routing import FallbackRule, RoutedModel
+from airside.config.secrets import GrantSettings, StoreSettings
 from airside.config.settings import LocalToolSettings, Settings
 from airside.core.errors import AirsideError, Code
 
@@ -70,6 +71,7 @@ def test_the_example_loads_and_holds_every_default() -> None:
         "notices",
         "routing",
         "fallbacks",
+        "secrets",
     ):
         assert getattr(example, section) == getattr(default, section), section
     assert example.data_dir == ROOT / ".airside"
@@ -87,6 +89,8 @@ def test_the_example_mentions_every_setting() -> None:
     tree["tools"]["local"]["NAME"] = LocalToolSettings().model_dump()
     tree["routing"]["models"]["NAME"] = RoutedModel(tier="small").model_dump()
     tree["fallbacks"]["rules"] = FallbackRule(pattern="x", answer="y").model_dump()
+    tree["secrets"]["stores"]["NAME"] = StoreSettings(kind="env").model_dump()
+    tree["secrets"]["grants"] = GrantSettings(secret="secret://a/b", tools=["x"]).model_dump()
     missing = []
     for name in setting_names(Settings):
         node: Any = tree

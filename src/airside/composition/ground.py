@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 
 from msgspec import Struct
 
+from airside.composition.secrets import open_secrets
 from airside.config.installation import database_url, master_key_file, prepare_folder
 from airside.config.settings import Settings
 from airside.core.clock import Clock, SystemClock
@@ -15,6 +16,7 @@ from airside.journal.observed import ObservedJournal
 from airside.journal.sealing import DatabaseKeyring
 from airside.resilience.services import Resilience
 from airside.runs.levels import Levels
+from airside.secrets.service import Secrets
 
 
 class Ground(Struct, frozen=True):
@@ -26,6 +28,7 @@ class Ground(Struct, frozen=True):
     keyring: Keyring
     resilience: Resilience
     levels: Levels
+    secrets: Secrets
 
 
 async def open_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
@@ -41,4 +44,5 @@ async def open_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
     levels = Levels(backend.database, settings.budgets.levels, resilience.notices)
     stack.push_async_callback(levels.settled)
     watched = Backend(backend.database, ObservedJournal(backend.journal, levels))
-    return Ground(settings, clock, watched, keyring, resilience, levels)
+    secrets = open_secrets(settings, clock, stack)
+    return Ground(settings, clock, watched, keyring, resilience, levels, secrets)

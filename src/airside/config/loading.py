@@ -136,5 +136,13 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
                 update={"path": [folder / path.expanduser() for path in settings.tools.path]}
             ),
             "policy": settings.policy.model_copy(update={"file": at(settings.policy.file)}),
+            "secrets": settings.secrets.model_copy(
+                update={
+                    "stores": {
+                        name: store.model_copy(update={which: at(path) for which, path in store.paths.items()})
+                        for name, store in settings.secrets.stores.items()
+                    }
+                }
+            ),
         }
     )

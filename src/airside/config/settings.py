@@ -17,6 +17,7 @@ from airside.config.context import ContextSettings
 from airside.config.fields import Bytes, Seconds, Section, Usd
 from airside.config.resilience import NoticeSettings, RateSettings, ResilienceSettings
 from airside.config.routing import FallbackSettings, RoutingSettings
+from airside.config.secrets import SecretSettings
 
 
 class DatabaseSettings(Section):
@@ -226,6 +227,7 @@ class Settings(BaseSettings):
     notices: NoticeSettings = NoticeSettings()
     routing: RoutingSettings = RoutingSettings()
     fallbacks: FallbackSettings = FallbackSettings()
+    secrets: SecretSettings = SecretSettings()
 
     @classmethod
     def settings_customise_sources(

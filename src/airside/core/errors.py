@@ -42,6 +42,9 @@ class Code(StrEnum):
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
     RELEASE_UNAVAILABLE = "release_unavailable"
+    SECRET_UNAVAILABLE = "secret_unavailable"
+    SECRET_DENIED = "secret_denied"
+    SECRET_REFUSED = "secret_refused"
     TOOL_FAILED = "tool_failed"
     AGENT_FAILED = "agent_failed"
     CANCELLED = "cancelled"
@@ -151,6 +154,19 @@ MEANINGS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         Code.RELEASE_UNAVAILABLE: Meaning(
             503, "No worker can run this release", "Start a worker that has it, or `airside runs move --to`."
+        ),
+        Code.SECRET_UNAVAILABLE: Meaning(
+            503, "A secret that this call needs cannot be had", "See what `airside secrets check` says of its store."
+        ),
+        Code.SECRET_DENIED: Meaning(
+            403,
+            "No grant allows this secret here",
+            "Grant it to the tool and the place under `secrets.grants`, or leave it.",
+        ),
+        Code.SECRET_REFUSED: Meaning(
+            502,
+            "The other side does not accept the credential",
+            "airside asked its store for a newer one; see whether the two still belong together.",
         ),
         Code.TOOL_FAILED: Meaning(502, "The tool raised an error", "The message is the tool's own."),
         Code.AGENT_FAILED: Meaning(500, "The agent's own code failed", "Read the run's error; fix the agent."),
