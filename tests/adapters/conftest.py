@@ -1,5 +1,6 @@
 """A run on a journal in memory with both gateways over HTTP: the tool gateway is real, the model plays a script."""
 
+import itertools
 import json
 from collections import deque
 from collections.abc import AsyncIterator
@@ -21,10 +22,11 @@ from tests.gateways.tools.tooling import served
 RULES = """
 rules:
   - {name: reads, then: allow, tools: [find_order, add, echo, peek]}
-  - {name: notes, then: allow, tools: [note]}
+  - {name: notes, then: allow, tools: [note, research]}
   - {name: never, then: deny, tools: [refund, watched]}
 """
 
+_numbers = itertools.count()
 Answer = dict[str, Any] | tuple[int, dict[str, Any]]
 
 
@@ -36,6 +38,7 @@ class House(Office):
         self.mcp = McpFace(self.gateway, self.catalogue, plane.identities, body_bytes_max=200_000)
         self.script: deque[Answer] = deque()
         self.asked: list[dict[str, Any]] = []
+        self.actors: list[str] = []
         self.url = ""
 
     async def app(self, scope: http.Scope, receive: http.Receive, send: http.Send) -> None:
@@ -47,6 +50,7 @@ class House(Office):
             await super().app(scope, receive, send)
 
     async def _chat(self, scope: http.Scope, receive: http.Receive, send: http.Send) -> None:
+        self.actors.append(http.header(scope, b"x-airside-actor"))
         self.asked.append(json.loads(await http.read_body(scope, receive, bytes_max=1_000_000)))
         answer = self.script.popleft()
         if isinstance(answer, tuple):
@@ -83,8 +87,12 @@ def says(text: str) -> dict[str, Any]:
 def calls(*tools: tuple[str, dict[str, Any]]) -> dict[str, Any]:
     """A model's message that calls tools."""
     made = [
-        {"id": f"call_{n}", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
-        for n, (name, arguments) in enumerate(tools)
+        {
+            "id": f"call_{next(_numbers)}",
+            "type": "function",
+            "function": {"name": name, "arguments": json.dumps(arguments)},
+        }
+        for name, arguments in tools
     ]
     return {"role": "assistant", "content": None, "tool_calls": made}
 

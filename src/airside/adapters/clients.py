@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Coroutine, Mapping, Sequence
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import aiohttp
@@ -68,12 +68,18 @@ class Gateways:
         """Close the client."""
         await self._http.close()
 
-    async def post(self, path: str, body: Mapping[str, Any], refusal: type[Refused]) -> Any:
+    async def post(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        refusal: type[Refused],
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Any:
         """Post JSON and return the JSON answer; raises `refusal` for any status but 2xx.
 
         Raises AirsideError `journal_unavailable` if the gateways stay away.
         """
-        status, content = await self._patiently(self.context.gateway_url + path, json.dumps(body).encode())
+        status, content = await self._patiently(self.context.gateway_url + path, json.dumps(body).encode(), headers)
         try:
             answer = json.loads(content)
         except ValueError:
@@ -88,11 +94,11 @@ class Gateways:
         message = str(error.get("message") or f"the gateway answered {status}")
         raise refusal(str(code), message.removeprefix(f"{code}: "))
 
-    async def _patiently(self, url: str, body: bytes) -> tuple[int, bytes]:
+    async def _patiently(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
         """Return status and content, sending again while the gateway is away; see PatientTransport."""
         for delay_s in (*self._delays_s, None):
             try:
-                async with self._http.post(url, data=body, allow_redirects=False) as response:
+                async with self._http.post(url, data=body, headers=headers, allow_redirects=False) as response:
                     return response.status, await response.read()
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 if delay_s is None:

@@ -105,7 +105,7 @@ class ModelSettings(Section):
 class AgentSettings(Section):
     """An agent: how it is started, and what it may use. Exactly one of `entry` and `command` is given."""
 
-    adapter: Literal["plain", "pydantic_ai", "command"] = "plain"
+    adapter: Literal["plain", "pydantic_ai", "openai_agents", "langgraph", "command"] = "plain"
     entry: str = Field(default="", description="`package.module:name` of the agent")
     command: list[str] = Field(default=[])
     path: list[Path] = Field(default=[], description="folders put on the agent's sys.path")

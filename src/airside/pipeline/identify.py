@@ -1,11 +1,17 @@
 """Who is asking, and may they still: the first step, so that a kill or an ended attempt stops replays as well."""
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 from msgspec.structs import replace
 
 from airside.core.call import Call, Outcome
 from airside.core.clock import SECOND_US, Clock
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Forward, Identities
+
+ACTOR_WISH: Final = "actor"
+ACTOR_CHARS_MAX: Final = 100
 
 
 class Identify:
@@ -30,5 +36,14 @@ class Identify:
                 f"run {identity.run_id} has used its running time (over by {over_us / SECOND_US:.1f} s)",
                 details={"node": f"run:{identity.run_id}", "dimension": "wall_seconds"},
             )
-        outcome = await forward(replace(call, identity=identity))
+        outcome = await forward(replace(call, identity=identity, notes=_noted(call)))
         return replace(outcome, run_id=identity.run_id)
+
+
+def _noted(call: Call) -> Mapping[str, Any]:
+    """Return the call's notes with the name of the agent inside the run that makes it, where its framework has several.
+
+    The name is the run's own word, `x-airside-actor`: it tells of handoffs, and no rule relies on it.
+    """
+    actor = call.wishes.get(ACTOR_WISH, "")[:ACTOR_CHARS_MAX]
+    return {**call.notes, "actor": actor} if actor else call.notes
