@@ -18,12 +18,18 @@ class Verdict(StrEnum):
     ALLOW = "allow"
 
 
-class Reason(Struct, frozen=True):
-    """One rule that spoke: its name, what it said and why it applied."""
+class Reason(Struct, frozen=True, omit_defaults=True):
+    """One rule that spoke: its name, what it said and why it applied.
+
+    One that asks says how many different people must agree, and whether the call goes to a higher step of the
+    escalation chain at once.
+    """
 
     rule: str
     verdict: Verdict
     because: str
+    approvals: int = 1
+    escalate: bool = False
 
 
 class Origin(StrEnum):
