@@ -22,7 +22,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.server.lowlevel import Server
 from msgspec.structs import replace
 
-from airside.config.settings import ToolSettings
+from airside.config.tools import ToolSettings
 from airside.core.clock import SystemClock
 from airside.core.ports import Forward
 from airside.gateways.tools.catalogue import ToolCatalogue

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from airside.config.loading import find_file, load
 from airside.config.routing import FallbackRule, RoutedModel
 from airside.config.secrets import GrantSettings, StoreSettings
-from airside.config.settings import LocalToolSettings, Settings
+from airside.config.settings import Settings
+from airside.config.tools import LocalToolSettings, McpServerSettings, OpenApiSettings
 from airside.core.errors import AirsideError, Code
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +88,8 @@ def test_the_example_mentions_every_setting() -> None:
     for nodes in ("business_units", "workflows", "customers"):
         tree["budgets"][nodes]["NAME"] = tree["budgets"]["tenant"]
     tree["tools"]["local"]["NAME"] = LocalToolSettings().model_dump()
+    tree["tools"]["mcp"]["NAME"] = McpServerSettings(url="http://x").model_dump()
+    tree["tools"]["openapi"]["NAME"] = OpenApiSettings(document=Path("x.yaml")).model_dump()
     tree["routing"]["models"]["NAME"] = RoutedModel(tier="small").model_dump()
     tree["fallbacks"]["rules"] = FallbackRule(pattern="x", answer="y").model_dump()
     tree["secrets"]["stores"]["NAME"] = StoreSettings(kind="env").model_dump()

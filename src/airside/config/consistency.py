@@ -36,6 +36,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         if model.provider not in settings.providers:
             yield f"models.{name}.provider: there is no provider `{model.provider}`"
     yield from _levels(settings)
+    yield from _servers(settings)
     try:
         ZoneInfo(settings.time_zone)
     except (ZoneInfoNotFoundError, ValueError):
@@ -47,6 +48,12 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     url = settings.database.url
     if url and not url.startswith(("sqlite:///", "memory:", "postgresql://")):
         yield "database.url: must be empty, sqlite:///PATH, memory: or postgresql://..."
+
+
+def _servers(settings: Settings) -> Iterator[str]:
+    for name, server in settings.tools.mcp.items():
+        if bool(server.command) == bool(server.url):
+            yield f"tools.mcp.{name}: give exactly one of `command` and `url`"
 
 
 def _levels(settings: Settings) -> Iterator[str]:

@@ -16,6 +16,7 @@ from pydantic_settings import SettingsConfigDict, SettingsError
 from airside.config import consistency
 from airside.config.providers import with_built_in
 from airside.config.settings import Settings
+from airside.config.tools import ToolSettings
 from airside.core.errors import AirsideError, Code
 
 FILE_NAME = "airside.yaml"
@@ -132,9 +133,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
                 name: agent.model_copy(update={"path": [folder / path.expanduser() for path in agent.path]})
                 for name, agent in settings.agents.items()
             },
-            "tools": settings.tools.model_copy(
-                update={"path": [folder / path.expanduser() for path in settings.tools.path]}
-            ),
+            "tools": _tools_anchored(settings.tools, folder),
             "policy": settings.policy.model_copy(update={"file": at(settings.policy.file)}),
             "secrets": settings.secrets.model_copy(
                 update={
@@ -144,5 +143,24 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
                     }
                 }
             ),
+        }
+    )
+
+
+def _tools_anchored(tools: ToolSettings, folder: Path) -> ToolSettings:
+    return tools.model_copy(
+        update={
+            "path": [folder / path.expanduser() for path in tools.path],
+            "manifests": [folder / path.expanduser() for path in tools.manifests],
+            "mcp": {
+                name: server.model_copy(update={"folder": folder / server.folder.expanduser()})
+                if server.folder
+                else server
+                for name, server in tools.mcp.items()
+            },
+            "openapi": {
+                name: api.model_copy(update={"document": folder / api.document.expanduser()})
+                for name, api in tools.openapi.items()
+            },
         }
     )

@@ -18,6 +18,7 @@ from airside.config.fields import Bytes, Seconds, Section, Usd
 from airside.config.resilience import NoticeSettings, RateSettings, ResilienceSettings
 from airside.config.routing import FallbackSettings, RoutingSettings
 from airside.config.secrets import SecretSettings
+from airside.config.tools import ToolSettings
 
 
 class DatabaseSettings(Section):
@@ -119,29 +120,6 @@ class AgentSettings(Section):
     cache: Literal["off", "exact", "semantic"] | None = Field(default=None, description="beats `cache.mode`")
     env_pass: list[str] = Field(default=[], description="environment variables it may see; an ungated grant")
     attempts_max: int = Field(default=3, ge=1, le=20, description="attempts after crashes")
-
-
-class LocalToolSettings(Section):
-    """What a tool inside agents' own processes does; what is not declared is taken at its worst."""
-
-    effect: Literal["read", "write", "execute"] = "execute"
-    reversible: bool = False
-    idempotent: bool = Field(default=False, description="it honours the call id as its idempotency key")
-    amount: str = Field(default="", description="the argument that carries money")
-    amount_unit: Literal["usd", "cents"] = "usd"
-    timeout_s: Seconds = 30.0
-
-
-class ToolSettings(Section):
-    """Hosted tools: modules with `@tool` functions, run in a process of their own. Local tools are only gated."""
-
-    modules: list[str] = Field(default=[])
-    path: list[Path] = Field(default=[])
-    env_pass: list[str] = Field(default=[], description="environment variables the tool host may see")
-    result_bytes_max: Bytes = 10_485_760
-    concurrency_max: int = Field(default=32, ge=1, le=1_000, description="tool executions at the same time")
-    polling: list[str] = Field(default=[], description="tools whose use is to be asked the same again, hosted or local")
-    local: dict[str, LocalToolSettings] = Field(default={}, description="tools in agents' own processes, by name")
 
 
 class PolicySettings(Section):

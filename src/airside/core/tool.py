@@ -51,8 +51,8 @@ class Tool(Struct, frozen=True, kw_only=True):
     where the tool sends something (`api.example.com:443`); empty is nowhere. A result may serve an equal call again for
     `cache_ttl_s` seconds; with `cache_shared` a call of another run of the same tenant too. `invalidates` names tools
     whose cached results are stale once this one has had an effect. `cost` is what one call costs. `declared` is false
-    until a person has said all this of the tool. `source` says where the tool comes from: `host`, `airside`, `local`,
-    `mcp:NAME`, `openapi:NAME`, `agent:NAME`.
+    until a person has said all this of the tool. `returns` is the JSON Schema of its result, empty if none is promised.
+    `source` says where the tool comes from: `host`, `airside`, `local`, `mcp:NAME`, `openapi:NAME`, `agent:NAME`.
     """
 
     name: str
@@ -74,3 +74,4 @@ class Tool(Struct, frozen=True, kw_only=True):
     cost: NanoUsd = ZERO
     declared: bool = False
     source: str = ""
+    returns: Mapping[str, Any] = {}

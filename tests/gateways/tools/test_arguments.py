@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airside.config.settings import LocalToolSettings
+from airside.config.tools import LocalToolSettings
 from airside.core.call import Effect
 from airside.core.errors import AirsideError, Code
 from airside.core.tool import Tool

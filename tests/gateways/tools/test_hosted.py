@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from airside.config.settings import ToolSettings
+from airside.config.tools import ToolSettings
 from airside.core.call import Effect, Outcome
 from airside.core.errors import AirsideError, Code, TransientError
 from tests.gateways.tools.tooling import MODULES, Tooling, settings, tooling_of, until
@@ -275,7 +275,7 @@ async def test_the_host_dies_with_its_gateway(tmp_path: Path) -> None:
     program = tmp_path / "gateway.py"
     program.write_text(
         "import asyncio, os\n"
-        "from airside.config.settings import ToolSettings\n"
+        "from airside.config.tools import ToolSettings\n"
         "from airside.gateways.tools.hosted import HostedTools\n"
         "async def main():\n"
         f"    hosted = HostedTools(ToolSettings(modules=['shop'], path=[{str(MODULES)!r}]), lambda tools: None)\n"

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from msgspec.structs import replace
 
-from airside.config.settings import LocalToolSettings, ToolSettings
+from airside.config.tools import LocalToolSettings, ToolSettings
 from airside.core.call import Call, CallKind, Outcome
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Forward

@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from airside.config.settings import LocalToolSettings
-from airside.core.call import Call, Effect
+from airside.config.tools import LocalToolSettings
+from airside.core.call import Call
 from airside.core.errors import AirsideError, Code
 from airside.core.tool import Tool
 from airside.gateways.tools.arguments import ArgumentSchema, compile_schema
+from airside.gateways.tools.manifest import declare
 
 Execute = Callable[[Call], Awaitable[bytes]]
 """Executes a call of a built-in tool and returns its result as JSON."""
@@ -63,7 +64,9 @@ class ToolCatalogue:
         """
         declared = self._local.get(name) or self._hosted.get(name)
         tool = (
-            replace(declared.tool, local=True) if declared else Tool(name=name, description="", schema={}, local=True)
+            replace(declared.tool, local=True)
+            if declared
+            else Tool(name=name, description="", schema={}, local=True, source="local")
         )
         if schema is None and declared:
             return Listed(tool, declared.schema)
@@ -81,15 +84,5 @@ def _listed(tools: Iterable[Tool]) -> dict[str, Listed]:
 
 
 def _local_tool(name: str, settings: LocalToolSettings) -> Tool:
-    return Tool(
-        name=name,
-        description="",
-        schema={"type": "object"},
-        effect=Effect(settings.effect),
-        reversible=settings.reversible,
-        idempotent=settings.idempotent,
-        amount_argument=settings.amount,
-        amount_unit=settings.amount_unit,
-        timeout_s=settings.timeout_s,
-        local=True,
-    )
+    tool = Tool(name=name, description="", schema={"type": "object"}, local=True, source="local")
+    return declare(tool, settings)

@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 from msgspec import Struct
 
-from airside.config.settings import ToolSettings
+from airside.config.tools import ToolSettings
 from airside.core.call import Call
 from airside.core.errors import AirsideError, Code
 from airside.core.tool import Tool
@@ -265,4 +265,5 @@ def _invoke(number: int, call: Call) -> frames.Invoke:
         call_id=call.call_id,
         run_id=call.who.run_id,
         tenant_id=call.who.tenant_id,
+        secrets=dict(call.secrets),
     )

@@ -40,6 +40,8 @@ RECALL = Tool(
     effect=Effect.READ,
     reversible=True,
     idempotent=True,
+    declared=True,
+    source="airside",
 )
 
 

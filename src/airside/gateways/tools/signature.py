@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, create_model
 from pydantic.errors import PydanticInvalidForJsonSchema
 
@@ -49,20 +50,15 @@ def callee(declaration: Declaration) -> Callee:
     except (PydanticUserError, PydanticInvalidForJsonSchema) as error:
         reason = str(error).splitlines()[0]
         raise _misconfigured(declaration, f"its arguments have no JSON Schema: {reason}") from None
-    if declaration.amount_argument and declaration.amount_argument not in parameters.values():
-        raise _misconfigured(declaration, f"amount names {declaration.amount_argument!r}, which is no parameter")
+    amount = declaration.manifest.amount_argument
+    if amount and amount not in parameters.values():
+        raise _misconfigured(declaration, f"amount names {amount!r}, which is no parameter")
+    for path in declaration.manifest.roles:
+        if path.partition(".")[0] not in {*parameters.values(), "*"}:
+            raise _misconfigured(declaration, f"roles names {path!r}, which is no parameter")
     schema.pop("title", None)
-    tool = Tool(
-        name=declaration.name,
-        description=describe(inspect.getdoc(declaration.function) or "")[0],
-        schema=schema,
-        effect=declaration.effect,
-        reversible=declaration.reversible,
-        idempotent=declaration.idempotent,
-        amount_argument=declaration.amount_argument,
-        amount_unit=declaration.amount_unit,
-        timeout_s=declaration.timeout_s,
-    )
+    description = describe(inspect.getdoc(declaration.function) or "")[0]
+    tool = replace(declaration.manifest, description=description, schema=schema)
     return Callee(tool, declaration.function, model, parameters, context_parameter)
 
 
