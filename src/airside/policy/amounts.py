@@ -32,7 +32,7 @@ def amount_of(tool: Tool, arguments: Mapping[str, Any] | None) -> Money:
     if tool.amount_unit not in _PER_DOLLAR:
         return Money(None, f"tool {tool.name} declares an unknown unit of money")
     value = (arguments or {}).get(name)
-    number = _exact(value)
+    number = exact(value)
     if number is None:
         return Money(None, f"argument {name} is not an exact amount")
     if number < 0:
@@ -40,7 +40,8 @@ def amount_of(tool: Tool, arguments: Mapping[str, Any] | None) -> Money:
     return Money(number / _PER_DOLLAR[tool.amount_unit])
 
 
-def _exact(value: object) -> Decimal | None:
+def exact(value: object) -> Decimal | None:
+    """Return a number, or text of plain digits, exactly; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

@@ -1,128 +1,227 @@
-"""The verdict on a call: deny beats ask, ask beats allow, and what nobody allows is denied."""
+"""The verdict of one file on a call: deny beats ask, ask beats allow, and what nobody allows is denied."""
 
 import hashlib
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
 from airside.core import canonical
-from airside.core.call import Call, CallKind, Effect
-from airside.core.policy import Decision, Reason, Verdict
+from airside.core.call import Call, CallKind
+from airside.core.policy import Counter, Decision, Reason, Verdict
 from airside.core.tool import Tool
-from airside.policy.amounts import Money, amount_of
-from airside.policy.rules import Amount, Rule, Rules
+from airside.policy.rules import Mode, Rule, Rules
+from airside.policy.seen import Seen
+from airside.policy.truth import Truth
+from airside.policy.weighing import Check, Subject, checks, static
+from airside.policy.windows import UNLIMITED, Place, Window, limit_of, window_of
 
 REMEMBERED_MAX = 10_000
+UNSAID = "default"
+"""The name under which a call is denied that no rule allows."""
 _ORDER = (Verdict.DENY, Verdict.ASK, Verdict.ALLOW)
 
 
-class _Subject(Struct, frozen=True):
-    """What the conditions other than amount look at; few different ones occur, so their rules are remembered."""
+class Compiled(Struct, frozen=True):
+    """A rule ready to be weighed: `windows` are its sums and counts with their limits."""
 
-    kind: CallKind
-    name: str
-    effect: Effect
-    agent: str
+    rule: Rule
+    checks: Sequence[Check]
+    windows: Sequence[tuple[Window, int]]
+
+    @property
+    def plain(self) -> bool:
+        """Whether the subject alone says all."""
+        return not self.checks and not self.windows
 
 
-class _Applicable(Struct, frozen=True):
-    """The rules that may speak on a subject; `decision` is theirs if none of them looks at the amount."""
+class Applicable(Struct, frozen=True):
+    """The rules that may speak on a subject, and the windows its calls count in.
 
-    rules: tuple[Rule, ...]
+    `decision` is theirs if the subject alone says all. `told` is false for rules that may not be about the subject.
+    """
+
+    rules: Sequence[tuple[Compiled, Truth]]
+    windows: Sequence[Window]
     decision: Decision | None
+
+
+class Spoken(Struct, frozen=True):
+    """A rule that holds; `uncertain` names the conditions that could not be told."""
+
+    compiled: Compiled
+    uncertain: Sequence[str]
 
 
 class RulePolicy:
     """Implements core.ports.Policy over the rules of one file. `version` is `pol_` plus a hash of what they say."""
 
-    def __init__(self, rules: Rules) -> None:
-        self._rules = rules
-        self._globs = _Globs()
-        self._applicable: dict[_Subject, _Applicable] = {}
-        body = canonical.encode(rules.model_dump(mode="json", exclude_defaults=True))
+    def __init__(self, rules: Rules, place: Place | None = None) -> None:
+        place = place or Place()
+        self.rules = rules
+        self.place = Place(place.layer, rules.time_zone or place.zone, place.salt)
+        self._about = [(static(rule), self._compiled(rule)) for rule in rules.rules]
+        self._windows = {window.name: window for _, one in self._about for window, _ in one.windows}
+        self._applicable: dict[Subject, Applicable] = {}
+        body = canonical.encode(rules.model_dump(mode="json", exclude_defaults=True, by_alias=True))
         self.version = "pol_" + hashlib.sha256(body).hexdigest()[:32]
 
     def decide(self, call: Call, tool: Tool | None) -> Decision:
         """Return the verdict on a call, with the rules that led to it."""
         if call.kind is CallKind.TOOL and tool is None:
             return self._denied("unknown-tool", f"no tool {call.name} exists for this agent")
-        subject = _Subject(call.kind, call.name, tool.effect if tool else call.effect, call.who.agent)
+        subject = subject_of(call, tool)
         applicable = self._applicable.get(subject) or self._remembered(subject)
-        if applicable.decision is not None or tool is None:
-            return applicable.decision or self._denied("default", "no rule allows it")
-        money = amount_of(tool, call.arguments)
-        return self._verdict(subject, [rule for rule in applicable.rules if _within(rule, money)], money)
+        if tool is None:
+            return applicable.decision or self._judged(subject, self._spoken_plainly(applicable), None)
+        if applicable.decision is not None and not applicable.windows:
+            known = applicable.decision
+            return (
+                Decision(known.verdict, known.reasons, known.policy_version, call.facts.links)
+                if call.facts.links
+                else known
+            )
+        seen = Seen(call, tool)
+        spoken = [one for rule, told in applicable.rules if (one := _weighed(rule, told, seen))]
+        decision = self._judged(subject, spoken, seen)
+        counters = _counters(decision, applicable, spoken, seen)
+        return Decision(decision.verdict, decision.reasons, decision.policy_version, call.facts.links, counters)
 
-    def _remembered(self, subject: _Subject) -> _Applicable:
-        rules = tuple([rule for rule in self._rules.rules if self._is_about(rule, subject)])
-        plain = all(rule.amount is None for rule in rules)
-        applicable = _Applicable(rules, self._verdict(subject, rules, Money(None)) if plain else None)
+    def counters(self, call: Call, tool: Tool) -> Sequence[Counter]:
+        """Return the counters that a call would add to, so that somebody can look up how they stand."""
+        if not self._windows:
+            return ()
+        subject = subject_of(call, tool)
+        windows = (self._applicable.get(subject) or self._remembered(subject)).windows
+        if not windows:
+            return ()
+        seen = Seen(call, tool)
+        return [counter for window in windows if (counter := window.counter(seen))]
+
+    def _compiled(self, rule: Rule) -> Compiled:
+        conditions = [condition for condition in (rule.sum, rule.count) if condition is not None]
+        windows = [(window_of(condition, rule.tools, self.place), limit_of(condition)) for condition in conditions]
+        return Compiled(rule, checks(rule, self.place.zone, allowing=rule.then is Verdict.ALLOW), windows)
+
+    def _remembered(self, subject: Subject) -> Applicable:
+        rules = []
+        for about, compiled in self._about:
+            told = about(subject)
+            if told or (told is None and compiled.rule.then is not Verdict.ALLOW):
+                rules.append((compiled, told))
+        is_tool = subject.kind is CallKind.TOOL
+        windows = [w for w in self._windows.values() if is_tool and w.globs.told(subject.name) is not False]
+        applicable = Applicable(rules, windows, None)
+        if all(compiled.plain for compiled, _ in rules):
+            decision = self._judged(subject, self._spoken_plainly(applicable), None)
+            applicable = Applicable(rules, windows, decision)
         if len(self._applicable) >= REMEMBERED_MAX:
             self._applicable.clear()
         self._applicable[subject] = applicable
         return applicable
 
-    def _is_about(self, rule: Rule, subject: _Subject) -> bool:
-        names = rule.models if subject.kind is CallKind.MODEL else (rule.tools if rule.models is None else None)
-        return (
-            names is not None
-            and self._globs.match(names, subject.name)
-            and (rule.effects is None or subject.effect in rule.effects)
-            and (rule.agents is None or self._globs.match(rule.agents, subject.agent))
-        )
+    def _spoken_plainly(self, applicable: Applicable) -> Sequence[Spoken]:
+        return [Spoken(compiled, () if told else ("name",)) for compiled, told in applicable.rules]
 
-    def _verdict(self, subject: _Subject, speaking: Iterable[Rule], money: Money) -> Decision:
-        speaking = list(speaking)
+    def _judged(self, subject: Subject, spoken: Sequence[Spoken], seen: Seen | None) -> Decision:
+        observed = tuple([_reason(one, seen) for one in spoken if one.compiled.rule.mode is Mode.OBSERVE])
+        counting = [one for one in spoken if one.compiled.rule.mode is Mode.ENFORCE]
         for verdict in _ORDER:
-            reasons = tuple([_reason(rule, money) for rule in speaking if rule.then is verdict])
+            reasons = tuple([_reason(one, seen) for one in counting if one.compiled.rule.then is verdict])
             if reasons:
-                return Decision(verdict, reasons, self.version)
-        if subject.kind is CallKind.MODEL and self._rules.models is Verdict.ALLOW:
-            return Decision(
-                Verdict.ALLOW, (Reason("models", Verdict.ALLOW, "model calls are allowed by default"),), self.version
-            )
-        problem = f" ({money.problem})" if money.problem else ""
-        return self._denied("default", f"no rule allows {subject.name} to agent {subject.agent}{problem}")
+                return Decision(verdict, reasons + observed, self.version)
+        if subject.kind is CallKind.MODEL and self.rules.models is Verdict.ALLOW:
+            said = Reason("models", Verdict.ALLOW, "model calls are allowed by default")
+            return Decision(Verdict.ALLOW, (said, *observed), self.version)
+        problem = f" ({seen.money.problem})" if seen is not None and seen.money.problem else ""
+        return self._denied(UNSAID, f"no rule allows {subject.name} to agent {subject.agent}{problem}", observed)
 
-    def _denied(self, rule: str, because: str) -> Decision:
-        return Decision(Verdict.DENY, (Reason(rule, Verdict.DENY, because),), self.version)
-
-
-class _Globs:
-    """Compiled patterns: `*` is any text, `?` any character, everything else itself."""
-
-    def __init__(self) -> None:
-        self._compiled: dict[tuple[str, ...], re.Pattern[str]] = {}
-
-    def match(self, globs: tuple[str, ...], name: str) -> bool:
-        pattern = self._compiled.get(globs)
-        if pattern is None:
-            pattern = self._compiled[globs] = re.compile("|".join(map(_as_pattern, globs)), re.DOTALL)
-        return pattern.fullmatch(name) is not None
+    def _denied(self, rule: str, because: str, observed: tuple[Reason, ...] = ()) -> Decision:
+        return Decision(Verdict.DENY, (Reason(rule, Verdict.DENY, because), *observed), self.version)
 
 
-def _as_pattern(glob: str) -> str:
-    # Runs of stars mean one star; without this, many of them would make matching slow.
-    return re.sub(r"(\\\*)+", ".*", re.escape(glob)).replace(r"\?", ".")
+def subject_of(call: Call, tool: Tool | None) -> Subject:
+    """Return what static conditions look at."""
+    return Subject(
+        call.kind,
+        call.name,
+        tool.effect if tool else call.effect,
+        call.who.agent,
+        call.who.tenant_id,
+        call.facts.stage,
+        call.facts.caller or call.who.caller,
+        tool.reversible if tool else False,
+        tool.declared if tool else False,
+    )
 
 
-def _within(rule: Rule, money: Money) -> bool:
-    if rule.amount is None:
-        return True
-    if money.dollars is None:
-        return rule.then is not Verdict.ALLOW and rule.amount.at_most is None
-    return _inside(rule.amount, money)
+def _weighed(compiled: Compiled, told: Truth, seen: Seen) -> Spoken | None:
+    """Return the rule if it speaks: an allowing one if all its conditions hold, another if none of them fails."""
+    allowing = compiled.rule.then is Verdict.ALLOW
+    uncertain = [] if told else ["name"]
+    for check in compiled.checks:
+        truth = check.test(seen)
+        if truth is False or (truth is None and allowing):
+            return None
+        if truth is None:
+            uncertain.append(check.name)
+    for window, limit in compiled.windows:
+        over = window.over(seen, limit)
+        if over is allowing or (over is None and allowing):
+            return None
+        if over is None:
+            uncertain.append("sum" if window.money else "count")
+    return Spoken(compiled, uncertain)
 
 
-def _inside(amount: Amount, money: Money) -> bool:
-    assert money.dollars is not None, "an unknown amount is not compared"
-    above = amount.above is None or money.dollars > amount.above
-    return above and (amount.at_most is None or money.dollars <= amount.at_most)
-
-
-def _reason(rule: Rule, money: Money) -> Reason:
+def _reason(spoken: Spoken, seen: Seen | None) -> Reason:
+    rule = spoken.compiled.rule
     because = rule.because or f"the rule says {rule.then}"
-    if rule.amount is not None and money.dollars is None:
-        because += f" ({money.problem}, so it counts as above every limit)"
-    return Reason(rule.name, rule.then, because)
+    notes = []
+    if "amount" in spoken.uncertain and seen is not None:
+        notes.append(f"{seen.money.problem}, so it counts as above every limit")
+    unclear = [name for name in spoken.uncertain if name != "amount"]
+    if unclear:
+        notes.append(f"cannot be told, so the rule holds: {', '.join(unclear)}")
+    if rule.mode is Mode.OBSERVE:
+        notes.append("only observed")
+    said = because + "".join([f" ({note})" for note in notes])
+    return Reason(rule.name, rule.then, said, rule.approvals, rule.escalate)
+
+
+def _counters(decision: Decision, applicable: Applicable, spoken: Sequence[Spoken], seen: Seen) -> tuple[Counter, ...]:
+    """Return what the call adds to its windows, each with the limit that the verdict has relied on.
+
+    An allowed call relies on one allowing rule, and on every other rule whose sum was not reached; one that a person
+    has to see only on sums that would have denied it.
+    """
+    if decision.verdict is Verdict.DENY or not applicable.windows:
+        return ()
+    limits = dict.fromkeys([window.name for window in applicable.windows], UNLIMITED)
+    said = {one.compiled.rule.name for one in spoken}
+    for compiled, _ in applicable.rules:
+        strict = compiled.rule.then is Verdict.DENY or decision.verdict is Verdict.ALLOW
+        if compiled.rule.then is Verdict.ALLOW or compiled.rule.mode is Mode.OBSERVE or not strict:
+            continue
+        if compiled.rule.name not in said:
+            _limit(limits, _unreached(compiled, seen))
+    if decision.verdict is Verdict.ALLOW:
+        allowing = [
+            one.compiled
+            for one in spoken
+            if one.compiled.rule.then is Verdict.ALLOW and one.compiled.rule.mode is Mode.ENFORCE
+        ]
+        _limit(limits, min(allowing, key=lambda compiled: len(compiled.windows)).windows if allowing else ())
+    made = [window.counter(seen, limits[window.name]) for window in applicable.windows]
+    return tuple([counter for counter in made if counter is not None])
+
+
+def _limit(limits: dict[str, int], windows: Iterable[tuple[Window, int]]) -> None:
+    for window, limit in windows:
+        limits[window.name] = min(limits[window.name], limit)
+
+
+def _unreached(compiled: Compiled, seen: Seen) -> Iterable[tuple[Window, int]]:
+    """Return the window that alone keeps a rule from speaking, with its limit; nothing if something else does too."""
+    if any(check.test(seen) is False for check in compiled.checks):
+        return ()
+    return [(window, limit) for window, limit in compiled.windows if window.over(seen, limit) is False][:1]

@@ -10,17 +10,18 @@ from pydantic import ValidationError
 from airside.core.errors import AirsideError, Code
 from airside.policy.decision import RulePolicy
 from airside.policy.rules import Rules
+from airside.policy.windows import Place
 
 FILE_BYTES_MAX = 4_194_304
 
 
-def load(file: Path | None) -> RulePolicy:
+def load(file: Path | None, place: Place | None = None) -> RulePolicy:
     """Return the policy in a file; without a file, one that denies every tool call.
 
     Raises AirsideError `misconfigured`.
     """
     if file is None:
-        return RulePolicy(Rules())
+        return RulePolicy(Rules(), place)
     try:
         with file.open("rb") as opened:
             text = opened.read(FILE_BYTES_MAX + 1)
@@ -28,10 +29,10 @@ def load(file: Path | None) -> RulePolicy:
         raise AirsideError(Code.MISCONFIGURED, f"policy file {file} cannot be read: {error.strerror}") from None
     if len(text) > FILE_BYTES_MAX:
         raise AirsideError(Code.MISCONFIGURED, f"policy file {file} has more than {FILE_BYTES_MAX} bytes")
-    return parse(text, str(file))
+    return parse(text, str(file), place)
 
 
-def parse(text: bytes | str, source: str = "policy") -> RulePolicy:
+def parse(text: bytes | str, source: str = "policy", place: Place | None = None) -> RulePolicy:
     """Return the policy in a YAML text; `source` stands in complaints. Raises AirsideError `misconfigured`."""
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -43,7 +44,7 @@ def parse(text: bytes | str, source: str = "policy") -> RulePolicy:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise _bad(source, 1, f"not YAML: {type(error).__name__}") from None
     try:
-        return RulePolicy(Rules.model_validate({} if value is None else value))
+        return RulePolicy(Rules.model_validate({} if value is None else value), place)
     except ValidationError as error:
         raise _invalid(source, tree, error) from None
 
