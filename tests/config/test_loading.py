@@ -8,6 +8,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from airside.config.handoffs import HandoffSettings
 from airside.config.loading import find_file, load
 from airside.config.routing import FallbackRule, RoutedModel
 from airside.config.secrets import GrantSettings, StoreSettings
@@ -92,6 +93,7 @@ def test_the_example_mentions_every_setting() -> None:
     tree["tools"]["openapi"]["NAME"] = OpenApiSettings(document=Path("x.yaml")).model_dump()
     tree["routing"]["models"]["NAME"] = RoutedModel(tier="small").model_dump()
     tree["fallbacks"]["rules"] = FallbackRule(pattern="x", answer="y").model_dump()
+    tree["handoffs"]["NAME"] = HandoffSettings(agent="x").model_dump()
     tree["secrets"]["stores"]["NAME"] = StoreSettings(kind="env").model_dump()
     tree["secrets"]["grants"] = GrantSettings(secret="secret://a/b", tools=["x"]).model_dump()
     missing = []

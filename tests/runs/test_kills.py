@@ -16,14 +16,14 @@ from tests.runs.house import TENANT, WRITE, House, eventually, forever, house
 
 def test_a_kill_stops_its_scope_and_nothing_else() -> None:
     run = frozenset({Kill("t", Scope.RUN, "run_1", "")})
-    assert matching(run, "t", "run_1", "shop", "")
-    assert not matching(run, "t", "run_2", "shop", "")
-    assert not matching(run, "u", "run_1", "shop", "")
+    assert matching(run, "t", ["run_1"], "shop", "")
+    assert not matching(run, "t", ["run_2"], "shop", "")
+    assert not matching(run, "u", ["run_1"], "shop", "")
     tool = frozenset({Kill("t", Scope.TOOL, "refund", "")})
-    assert matching(tool, "t", "r", "a", "refund")
-    assert not matching(tool, "t", "r", "refund", "")
-    assert matching(frozenset({Kill("", Scope.ALL, "", "")}), "anyone", "r", "a", "")
-    assert not matching(frozenset({Kill("t", Scope.TENANT, "", "")}), "u", "r", "a", "")
+    assert matching(tool, "t", ["r"], "a", "refund")
+    assert not matching(tool, "t", ["r"], "refund", "")
+    assert matching(frozenset({Kill("", Scope.ALL, "", "")}), "anyone", ["r"], "a", "")
+    assert not matching(frozenset({Kill("t", Scope.TENANT, "", "")}), "u", ["r"], "a", "")
 
 
 @pytest.mark.parametrize("scope", [Scope.RUN, Scope.AGENT, Scope.TENANT, Scope.ALL])

@@ -7,6 +7,8 @@ from msgspec import Struct
 
 from airside.composition.ground import Ground
 from airside.composition.pipelines import pipeline
+from airside.composition.secrets import egress_step
+from airside.core.tool import Tool
 from airside.gateways.http import Receive, Scope, Send
 from airside.gateways.models.faces import PATHS as MODEL_PATHS
 from airside.gateways.models.gateway import ModelGateway, ModelLimits
@@ -16,13 +18,14 @@ from airside.gateways.models.kept_responses import KeptResponses
 from airside.gateways.models.provider import Routes
 from airside.gateways.models.providers.configured import providers
 from airside.gateways.models.routing.wishes import stand_ins
-from airside.gateways.tools.catalogue import ToolCatalogue
+from airside.gateways.tools.catalogue import Execute, ToolCatalogue
 from airside.gateways.tools.gateway import ToolGateway
 from airside.gateways.tools.hosted import HostedTools
 from airside.gateways.tools.local import LocalFace
 from airside.gateways.tools.mcp import McpFace
 from airside.gateways.tools.recall import RECALL, Recall
 from airside.pipeline.afterwork import Afterwork
+from airside.pipeline.compose import compose
 from airside.pipeline.settle import Settle
 from airside.runs.services import RunServices
 
@@ -51,11 +54,15 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
     stack.push_async_callback(models.close)
 
     recall = Recall(ground.backend.database, ground.keyring)
-    catalogue = ToolCatalogue(settings.tools.local, [(RECALL, recall)])
+    handoffs = services.handoffs
+    stack.callback(handoffs.close)
+    built_in: list[tuple[Tool, Execute]] = [(RECALL, recall), *[(tool, handoffs) for tool in handoffs.tools()]]
+    catalogue = ToolCatalogue(settings.tools.local, built_in)
     hosted = HostedTools(settings.tools, catalogue.set_hosted)
     await hosted.start()
     stack.push_async_callback(hosted.close)
-    tools = ToolGateway(steps, catalogue, hosted)
+    egress = egress_step(settings, ground.secrets, ground.resilience.notices, ground.clock)
+    tools = ToolGateway(lambda terminal: steps(compose([egress], terminal)), catalogue, hosted)
     body_bytes_max = settings.server.body_bytes_max
     mcp = McpFace(tools, catalogue, identities, body_bytes_max=body_bytes_max)
     await stack.enter_async_context(mcp.running())

@@ -35,6 +35,9 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     for name, model in settings.models.items():
         if model.provider not in settings.providers:
             yield f"models.{name}.provider: there is no provider `{model.provider}`"
+    for name, handoff in settings.handoffs.items():
+        if handoff.agent not in settings.agents:
+            yield f"handoffs.{name}.agent: there is no agent `{handoff.agent}`"
     yield from _levels(settings)
     yield from _servers(settings)
     try:

@@ -15,6 +15,7 @@ from airside.config.budgets import BudgetSettings, ProgressSettings, RunBudget
 from airside.config.cache import CacheSettings
 from airside.config.context import ContextSettings
 from airside.config.fields import Bytes, Seconds, Section, Usd
+from airside.config.handoffs import HandoffSettings
 from airside.config.resilience import NoticeSettings, RateSettings, ResilienceSettings
 from airside.config.routing import FallbackSettings, RoutingSettings
 from airside.config.secrets import SecretSettings
@@ -205,6 +206,7 @@ class Settings(BaseSettings):
     notices: NoticeSettings = NoticeSettings()
     routing: RoutingSettings = RoutingSettings()
     fallbacks: FallbackSettings = FallbackSettings()
+    handoffs: dict[str, HandoffSettings] = {}
     secrets: SecretSettings = SecretSettings()
 
     @classmethod

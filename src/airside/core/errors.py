@@ -33,6 +33,7 @@ class Code(StrEnum):
     NO_PROGRESS = "no_progress"
     RATE_LIMITED = "rate_limited"
     BREAKER_OPEN = "breaker_open"
+    HANDED_OFF = "handed_off"
     UPSTREAM_FAILED = "upstream_failed"
     UPSTREAM_TIMEOUT = "upstream_timeout"
     UPSTREAM_REJECTED = "upstream_rejected"
@@ -125,6 +126,9 @@ MEANINGS: Mapping[Code, Meaning] = MappingProxyType(
         Code.RATE_LIMITED: Meaning(429, "Too many requests", "Wait for the time in Retry-After."),
         Code.BREAKER_OPEN: Meaning(
             503, "This dependency is failing and was switched off for a while", "The run resumes when it recovers."
+        ),
+        Code.HANDED_OFF: Meaning(
+            409, "The run waits for a task that it handed to another agent", "It goes on when that run has ended."
         ),
         Code.UPSTREAM_FAILED: Meaning(
             502, "The provider or tool failed", "airside retried where that was safe; look at the provider's status."
@@ -222,6 +226,16 @@ class TransientError(AirsideError):
     `details["not_sent"]` is True when the request certainly did not reach the other side: only then is a side effect
     that is not idempotent tried again, and is its outcome known to be none.
     """
+
+
+class CredentialRefused(AirsideError):
+    """The other side refused a credential before it did anything, so that the same may be sent with another one.
+
+    Tools raise it for their own upstreams: airside then gets the newest credential and tries once more.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(Code.SECRET_REFUSED, message, details={"not_sent": True, "unbilled": True})
 
 
 class MaxRetriesExceeded(AirsideError):

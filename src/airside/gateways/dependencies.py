@@ -10,11 +10,11 @@ from airside.gateways.tools.catalogue import Listed
 
 
 def dependencies_of(call: Call) -> Sequence[Dependency]:
-    """Return a call's dependencies, the widest first; none for tools that do not exist."""
+    """Return a call's dependencies, the widest first; none for tools that do not exist, and for what airside does."""
     payload = call.payload
     if isinstance(payload, Ask):
         return _of_model(payload.route.provider.name, payload.route.model)
-    if isinstance(payload, Listed):
+    if isinstance(payload, Listed) and payload.execute is None:
         return _of_tool(call.who.tenant_id, call.name)
     return ()
 

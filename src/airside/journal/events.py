@@ -21,6 +21,14 @@ ATTEMPT_STARTED: Final = "attempt.started"
 ATTEMPT_ENDED: Final = "attempt.ended"
 APPROVAL_REQUESTED: Final = "approval.requested"
 APPROVAL_DECIDED: Final = "approval.decided"
+APPROVAL_VOTED: Final = "approval.voted"
+APPROVAL_ESCALATED: Final = "approval.escalated"
+APPROVAL_ENDORSED: Final = "approval.endorsed"
+APPROVAL_COMMENTED: Final = "approval.commented"
+APPROVAL_NOTIFIED: Final = "approval.notified"
+APPROVAL_SEEDED: Final = "approval.seeded"
+APPROVAL_SEED_DECIDED: Final = "approval.seed_decided"
+RUN_HANDED_OFF: Final = "run.handed_off"
 KILL_SET: Final = "kill.set"
 KILL_LIFTED: Final = "kill.lifted"
 KEY_CREATED: Final = "key.created"
@@ -48,6 +56,14 @@ VERSIONS: Final[dict[str, int]] = {
     ATTEMPT_ENDED: 1,
     APPROVAL_REQUESTED: 1,
     APPROVAL_DECIDED: 1,
+    APPROVAL_VOTED: 1,
+    APPROVAL_ESCALATED: 1,
+    APPROVAL_ENDORSED: 1,
+    APPROVAL_COMMENTED: 1,
+    APPROVAL_NOTIFIED: 1,
+    APPROVAL_SEEDED: 1,
+    APPROVAL_SEED_DECIDED: 1,
+    RUN_HANDED_OFF: 1,
     KILL_SET: 1,
     KILL_LIFTED: 1,
     KEY_CREATED: 1,
@@ -110,6 +126,7 @@ def outcome(call: Call, result: Outcome, answer: bytes) -> Entry:
             "metered": result.metered,
             "upstream": result.upstream,
             "code": result.code,
+            **({"notes": dict(result.notes)} if result.notes else {}),
         },
     )
 

@@ -13,7 +13,7 @@ from airside.core.ports import Database, Entry, Row, Sealed, Transaction
 from airside.core.run import Identity, RunState, executor_of_attempt
 from airside.journal import events
 from airside.journal.queries import load
-from airside.runs import transitions, verdicts
+from airside.runs import handoffs, transitions, verdicts
 from airside.runs.isolation.port import AttemptEnd
 from airside.runs.keys import digest
 from airside.runs.kills import Kills
@@ -149,6 +149,7 @@ class Attempts:
                 pending=await transitions.pending_approvals(tx, now) if now.suspend else 0,
                 unconsumed=await _unconsumed(tx, now),
                 answered=await _answered(tx, now) if end.code in verdicts.NO_ANSWER else 0,
+                handed_off=await handoffs.unfinished(tx, *now.key) if now.code == Code.HANDED_OFF else 0,
             )
             agent = self._settings.agents.get(run.agent)
             verdict = verdicts.decide(now, end, facts, agent.attempts_max if agent else 1)

@@ -61,7 +61,7 @@ WHERE state = 'queued' AND tenant_id = :tenant_id AND agent = :agent AND release
 ORDER BY run_id LIMIT 100
 
 -- name: parked
-SELECT * FROM runs WHERE state = 'parked' AND ready_us <= :now_us AND code <> 'breaker_open'
+SELECT * FROM runs WHERE state = 'parked' AND ready_us <= :now_us AND code NOT IN ('breaker_open', 'handed_off')
 ORDER BY ready_us LIMIT 200
 
 -- name: orphans

@@ -20,8 +20,9 @@ UPDATE api_keys SET revoked_us = :now_us WHERE tenant_id = :tenant_id AND key_id
 -- name: by_token
 -- The attempt behind a run token, with the run as it stands now.
 SELECT a.attempt AS token_attempt, a.lease_until_us, a.started_us AS attempt_started_us, a.ended_us AS attempt_ended_us,
-    r.*
+    h.tools AS tools_granted, r.*
 FROM attempts a JOIN runs r ON r.tenant_id = a.tenant_id AND r.run_id = a.run_id
+    LEFT JOIN handoffs h ON h.tenant_id = r.tenant_id AND h.run_id = r.run_id
 WHERE a.token_hash = :token_hash
 
 -- name: add_attempt

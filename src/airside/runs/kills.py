@@ -6,6 +6,7 @@ worker. A tool's kill ends no run: calls of the tool are refused.
 """
 
 import asyncio
+from collections.abc import Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -48,12 +49,12 @@ class Kill(Struct, frozen=True):
     reason: str
 
 
-def matching(kills: frozenset[Kill], tenant_id: str, run_id: str, agent: str, tool: str) -> Kill | None:
-    """Return a kill that stops this, if there is one. Pure."""
-    names = {Scope.RUN: run_id, Scope.AGENT: agent, Scope.TOOL: tool, Scope.TENANT: "", Scope.ALL: ""}
+def matching(kills: frozenset[Kill], tenant_id: str, run_ids: Sequence[str], agent: str, tool: str) -> Kill | None:
+    """Return a kill that stops this, if there is one; `run_ids` are the run and those it does a task for. Pure."""
+    names = {Scope.RUN: run_ids, Scope.AGENT: [agent], Scope.TOOL: [tool], Scope.TENANT: [""], Scope.ALL: [""]}
     for kill in kills:
         in_tenant = kill.scope is Scope.ALL or kill.tenant_id == tenant_id
-        if in_tenant and kill.name == names[kill.scope] and (kill.name or kill.scope in {Scope.TENANT, Scope.ALL}):
+        if in_tenant and kill.name in names[kill.scope] and (kill.name or kill.scope in {Scope.TENANT, Scope.ALL}):
             return kill
     return None
 
@@ -88,11 +89,11 @@ class Kills:
     def check(self, identity: Identity, kind: CallKind, name: str) -> None:
         """Raise `killed` if the snapshot holds a kill of the run, agent, tool, tenant or everything."""
         tool = name if kind is CallKind.TOOL else ""
-        _refuse(matching(self._in_force, identity.tenant_id, identity.run_id, identity.agent, tool))
+        _refuse(matching(self._in_force, identity.tenant_id, _runs_of(identity), identity.agent, tool))
 
     async def refuse_in(self, tx: Transaction, tenant_id: str, agent: str, run_id: str = "") -> None:
         """Raise `killed` if, in this transaction, a kill stops runs of the agent (or this very run)."""
-        _refuse(matching(await _in_force(tx), tenant_id, run_id, agent, ""))
+        _refuse(matching(await _in_force(tx), tenant_id, [run_id], agent, ""))
 
     async def set(self, tenant_id: str, scope: Scope, name: str, reason: str, by: str) -> int:
         """Set a kill and return how many runs it ended or is ending; setting it again repeats the sweep.
@@ -160,6 +161,12 @@ class Kills:
             if len(runs) < RUNS_PER_TRANSACTION:
                 return ended
             after = runs[-1].key
+
+
+def _runs_of(identity: Identity) -> list[str]:
+    """Return the run and the runs it does a task for: those whose budgets its calls are charged to."""
+    above = [node.removeprefix("run:") for node in identity.budget_path if node.startswith("run:")]
+    return [*above, identity.run_id]
 
 
 async def _end(tx: Transaction, row: Row, message: str, by: str) -> RunRecord:

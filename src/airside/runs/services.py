@@ -23,6 +23,7 @@ from airside.runs.engine.port import Engine, Ticket
 from airside.runs.engine.procrastinate import ProcrastinateEngine
 from airside.runs.external import External
 from airside.runs.funding import Funding
+from airside.runs.handoffs import Handoffs
 from airside.runs.held import Held
 from airside.runs.keys import Keys
 from airside.runs.kills import Kills
@@ -63,6 +64,7 @@ class RunServices:
     webhooks: Webhooks
     identities: TokenIdentities
     approvals: RunApprovals
+    handoffs: Handoffs
     suspensions: RunSuspensions
     signals: Signals
     allowances: Allowances
@@ -112,6 +114,7 @@ class RunServices:
         orphans = Orphans(database, journal, signals)
         reviews = Reviews(database, keyring, settings.policy, signals)
         parking = Parking(database, keyring, settings.runs, signals)
+        handoffs = Handoffs(database, keyring, settings, current, runs, signals, allowances, clock)
         engine = _engine(settings, fingerprints)
         leases = Leases(
             database, settings.runs, clock, journal.executor_id, kind, fingerprints if executes else frozenset()
@@ -134,6 +137,7 @@ class RunServices:
             webhooks=Webhooks(database, settings.webhooks, clock, webhook_secret, signals),
             identities=TokenIdentities(database, clock, kills, keys, external, signals, tools, allowances),
             approvals=RunApprovals(database, keyring, settings.policy, signals),
+            handoffs=handoffs,
             suspensions=RunSuspensions(database, signals),
             signals=signals,
             allowances=allowances,
@@ -145,7 +149,7 @@ class RunServices:
             engine=engine,
             dispatcher=Dispatcher(database, settings, clock, engine, signals),
             leases=leases,
-            sweeper=Sweeper(database, attempts, orphans, reviews, external, parking, signals),
+            sweeper=Sweeper(database, attempts, orphans, reviews, external, parking, handoffs, signals),
             worker=worker,
         )
 

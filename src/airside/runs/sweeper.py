@@ -15,6 +15,7 @@ from airside.journal.queries import load
 from airside.runs import transitions
 from airside.runs.attempts import Attempts
 from airside.runs.external import External
+from airside.runs.handoffs import Handoffs
 from airside.runs.isolation.port import AttemptEnd, EndKind
 from airside.runs.orphans import Orphans
 from airside.runs.parking import Parking
@@ -40,6 +41,7 @@ class Sweeper:
         reviews: Reviews,
         external: External,
         parking: Parking,
+        handoffs: Handoffs,
         signals: Signals,
     ) -> None:
         self._database = database
@@ -48,6 +50,7 @@ class Sweeper:
         self._reviews = reviews
         self._external = external
         self._parking = parking
+        self._handoffs = handoffs
         self._signals = signals
 
     async def sweep(self) -> None:
@@ -57,6 +60,7 @@ class Sweeper:
         await self._reviews.expire()
         await self.parked_runs()
         await self._parking.sweep()
+        await self._handoffs.sweep()
 
     async def tidy(self) -> None:
         """Do one pass over what costs more to find and is less urgent."""

@@ -49,10 +49,18 @@ def standing(row: Row, tools: tuple[str, ...]) -> Standing:
         budget_path=tuple(json.loads(row["budget_path"])),
         supervised=bool(row["supervised"]),
         deadline_us=deadline_us(row["attempt_started_us"], row["wall_us_max"], row["running_us"]),
-        tools=tools,
+        tools=granted(tools, row["tools_granted"]),
     )
     suspend = RunState(row["suspend"]) if row["suspend"] else None
     return Standing(identity, row["lease_until_us"], suspend is not None, _refusal(row, suspend))
+
+
+def granted(tools: tuple[str, ...], only: str | None) -> tuple[str, ...]:
+    """Return the tools of an agent that are also in `only`, a JSON list; nothing there narrows nothing."""
+    if not only:
+        return tools
+    names = frozenset(json.loads(only))
+    return tuple([tool for tool in tools if tool in names])
 
 
 def deadline_us(started_us: int, wall_us_max: int, running_us: int) -> int:

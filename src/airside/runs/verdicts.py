@@ -29,7 +29,7 @@ class Facts(Struct, frozen=True):
 
     `open_effects` are side effects still under way that must not be repeated, `held` those whose outcome nobody knows,
     `pending` approvals that wait for a person, `unconsumed` recorded side effects that the attempt did not come to,
-    `answered` calls that came to something.
+    `answered` calls that came to something, `handed_off` tasks of the run that other agents are still doing.
     """
 
     open_effects: int
@@ -37,6 +37,7 @@ class Facts(Struct, frozen=True):
     pending: int
     unconsumed: int
     answered: int = 0
+    handed_off: int = 0
 
 
 class Verdict(Struct, frozen=True):
@@ -65,6 +66,8 @@ def decide(run: RunRecord, end: AttemptEnd, facts: Facts, attempts_max: int) -> 
 def _asked(run: RunRecord, facts: Facts) -> Verdict:
     state = run.suspend or RunState.HELD
     if state is RunState.WAITING_APPROVAL and not facts.pending:
+        return Verdict(RunState.QUEUED)
+    if state is RunState.PARKED and run.code == Code.HANDED_OFF and not facts.handed_off:
         return Verdict(RunState.QUEUED)
     ready_us = PARKED_US if state is RunState.PARKED else 0
     return Verdict(state, run.code, run.message, ready_us)
