@@ -1,6 +1,6 @@
 """airside: the production runtime for AI agents."""
 
-from airside.core.errors import TransientError
+from airside.core.errors import CredentialRefused, TransientError
 from airside.gateways.tools.declare import ToolContext, tool
 
-__all__ = ["ToolContext", "TransientError", "tool"]
+__all__ = ["CredentialRefused", "ToolContext", "TransientError", "tool"]

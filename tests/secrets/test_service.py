@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from airside.core.dependencies import SHARED
-from airside.core.errors import AirsideError, Code, TransientError
+from airside.core.errors import AirsideError, Code, CredentialRefused, TransientError
 from airside.secrets.lease import Document
-from airside.secrets.service import TRIES_MAX, CredentialRefused
+from airside.secrets.service import TRIES_MAX
 from airside.secrets.store import down, missing
 from tests.secrets.parts import HandClock, PlayedStore, service
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from airside.composition.caches import cache_step
 from airside.composition.ground import Ground
 from airside.composition.routing import fallback_step, route_step
+from airside.composition.secrets import granted_only
 from airside.composition.witnesses import witnesses
 from airside.config.context import ContextSettings
 from airside.config.settings import Settings
@@ -63,7 +64,7 @@ def pipeline(
         Deadline(clock),
         Rate(ground.resilience.call_rates),
         _progress(ground, services),
-        Fit(),
+        Fit(granted_only(settings)),
         evidence,
         Permit(policy, tool_of),
         Approve(services.approvals, policy, tool_of, evidence.gathered, rebuild, ground.keyring),

@@ -113,14 +113,16 @@ class Call(Struct, frozen=True, kw_only=True):
     `identity` is None until the `identify` step has run. `parts` are the canonical request in pieces, each stored once
     (a model request: one piece per message, then the parameters; a tool call: its arguments). `arguments` are a tool
     call's arguments as values, for rules and approvals. `payload` belongs to the gateway that made the call.
-    `part_ids` are the keyed content ids of `parts`, filled in with `request_hash` by `replay`. `maybe_sent` is set when
-    an earlier try of the call may have reached the world.
+    `part_ids` are the keyed content ids of `parts`, filled in with `request_hash` by `replay`; so is `request_key`, by
+    which a side effect that the same attempt asks for again is known to be the same one. `maybe_sent` is set when an
+    earlier try of the call may have reached the world.
 
     `wishes` are what the caller asks of airside beside the request: its `x-airside-…` headers, by their names without
     that prefix. `peer` is the client's network address. `notes` are what steps decided about the call (a route and its
     reason, what was trimmed): plain JSON values without content, journaled with the intent. `ready` is an answer that
     is there already, from a cache: the call passes the rest of the pipeline, and nothing leaves. `facts` are what rules
-    look at beside the request, gathered by `evidence`.
+    look at beside the request, gathered by `evidence`. `secrets` are values by name for the tool that executes it, put
+    in by the last step before it leaves: never journaled.
     """
 
     call_id: str
@@ -135,6 +137,7 @@ class Call(Struct, frozen=True, kw_only=True):
     identity: Identity | None = None
     request_hash: bytes = b""
     part_ids: tuple[bytes, ...] = ()
+    request_key: bytes = b""
     occurrence: int = 0
     try_number: int = 1
     maybe_sent: bool = False
@@ -152,6 +155,7 @@ class Call(Struct, frozen=True, kw_only=True):
     notes: Mapping[str, Any] = _NOTHING
     ready: "Outcome | None" = None
     deadline_s: float = inf
+    secrets: Mapping[str, str] = _NOTHING
     facts: Facts = NO_FACTS
 
     @property
@@ -165,6 +169,11 @@ class Call(Struct, frozen=True, kw_only=True):
         """Whether the call may change the world."""
         return self.effect is not Effect.READ
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether an earlier try of this call may have changed the world."""
+        return self.side_effect and self.maybe_sent
+
 
 class Outcome(Struct, frozen=True, kw_only=True):
     """What came of a call.
@@ -174,7 +183,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     `pending` marks a local tool call that was authorised and will be reported later. `metered` is false when usage is
     unknown (an aborted stream, a provider that reports none): such a call is charged its full reservation. `price`
     names the version of the price list that `cost` was computed from. `run_id` is filled in by `identify`, for the
-    gateways to tell.
+    gateways to tell. `notes` are plain JSON values without content, journaled with the outcome.
     """
 
     state: CallState
@@ -193,3 +202,4 @@ class Outcome(Struct, frozen=True, kw_only=True):
     metered: bool = True
     price: str = ""
     run_id: str = ""
+    notes: Mapping[str, Any] = _NOTHING

@@ -21,6 +21,7 @@ _STATES: Final = {
     Code.APPROVAL_EXPIRED: CallState.DENIED,
     Code.GUARD_BLOCKED: CallState.DENIED,
     Code.UNKNOWN_TOOL: CallState.DENIED,
+    Code.SECRET_DENIED: CallState.DENIED,
     Code.INVALID_ARGUMENTS: CallState.DENIED,
     Code.BUDGET_EXHAUSTED: CallState.BUDGET,
     Code.NO_PROGRESS: CallState.BUDGET,
@@ -39,6 +40,7 @@ _DEFINITE: Final = frozenset(
         Code.LIMIT_EXCEEDED,
         Code.POLICY_DENIED,
         Code.GUARD_BLOCKED,
+        Code.SECRET_DENIED,
     }
 )
 """Failures by which the other side has answered: its effect is what it says, and asking again would say the same."""

@@ -37,7 +37,9 @@ def skeleton(data: bytes) -> bytes:
 def forms_of(value: str) -> Forms:
     """Return the forms of a value; pure."""
     raw = value.encode(errors="replace")
-    exact = {raw, *[json.dumps(value, ensure_ascii=plain)[1:-1].encode(errors="replace") for plain in (True, False)]}
+    exact = set()
+    if weak(value):  # else its skeleton is found wherever it stands as it is
+        exact = {raw, *[json.dumps(value, ensure_ascii=plain)[1:-1].encode() for plain in (True, False)]}
     loose = {form for form in map(skeleton, _encoded(raw)) if len(form) >= ENCODED_CHARS_MIN}
     spelled = {skeleton(raw), skeleton(raw[::-1]), skeleton(codecs.encode(value, "rot13").encode(errors="replace"))}
     spelled |= {skeleton(quote(value, safe="", errors="replace").encode()), skeleton(html.escape(value).encode())}

@@ -1,14 +1,16 @@
 """Who may use which secret, where: nobody, unless a grant of the configuration says so. Pure decisions, no I/O."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from airside.config.secrets import GrantSettings
 from airside.core.errors import AirsideError, Code
 from airside.secrets.handle import SCHEME, Handle, Place, handles_in
 
 Path = tuple[str, ...]
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):[/\\]+([^/?#\s\"'<>]*)")
+_HOST = re.compile(r"([A-Za-z0-9.-]+)(?::[0-9]*)?")
 
 
 class Asker(NamedTuple):
@@ -93,14 +95,16 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _hosts_of(arguments: Any) -> set[str]:
-    """Return the hosts that addresses in the arguments name; an address that cannot be read has an unusual host."""
+    """Return the hosts that addresses in the arguments name.
+
+    What clients could read differently (user names, backslashes, brackets) count as an unknown host that no grant has.
+    """
     found = set()
     for _, text in _texts(arguments, ()):
-        if "://" in text and not text.startswith(SCHEME):
-            try:
-                found.add((urlsplit(text.strip()).hostname or "?").lower())
-            except ValueError:
-                found.add("?")
+        for address in _ADDRESS.finditer(text):
+            plain = _HOST.fullmatch(address[2])
+            if f"{address[1]}://" != SCHEME:
+                found.add(plain[1].lower() if plain else "?")
     return found
 
 

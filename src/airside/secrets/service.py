@@ -17,7 +17,7 @@ import structlog
 from airside.config.secrets import SecretSettings
 from airside.core.clock import Clock
 from airside.core.dependencies import SHARED
-from airside.core.errors import AirsideError, Code, TransientError
+from airside.core.errors import AirsideError, Code, CredentialRefused, TransientError
 from airside.secrets.handle import Handle, handles_in, parse
 from airside.secrets.lease import Document, Lease, pick, unusable
 from airside.secrets.store import Store, down
@@ -30,13 +30,6 @@ REFRESH_SHARE: Final = 2 / 3
 TRIES_MAX: Final = 4  # values that one call tries: its own, a fresh one, and those of a rotation under way
 
 _log = structlog.get_logger(__name__)
-
-
-class CredentialRefused(AirsideError):
-    """The other side refused a credential before it did anything, so that the same may be sent with another one."""
-
-    def __init__(self, message: str = "") -> None:
-        super().__init__(Code.SECRET_REFUSED, message, details={"not_sent": True, "unbilled": True})
 
 
 @dataclass
@@ -131,7 +124,7 @@ class Secrets:
             try:
                 return await use(filled)
             except CredentialRefused:
-                if last or not await self._replaced(leases, refused, timeout_s):
+                if last or not await self.replaced(leases, refused, timeout_s):
                     raise
         raise AssertionError("the last try returns or raises")
 
@@ -267,8 +260,11 @@ class Secrets:
             filled[name] = "".join([*pieces, text[at:]])
         return filled
 
-    async def _replaced(self, leases: dict[Handle, Lease], refused: dict[Handle, list[str]], timeout_s: float) -> bool:
-        """Put newer values in the place of refused ones; return whether there is any."""
+    async def replaced(self, leases: dict[Handle, Lease], refused: dict[Handle, list[str]], timeout_s: float) -> bool:
+        """Put newer values in the place of refused ones; return whether there is any.
+
+        `refused` remembers the versions that were refused already, from one time to the next.
+        """
         found = False
         for handle, lease in leases.items():
             versions = refused.setdefault(handle, [])

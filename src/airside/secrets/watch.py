@@ -4,6 +4,7 @@ Only values that this process has resolved can be found. Each is remembered for 
 so that an old one is still known after a rotation.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
@@ -17,6 +18,7 @@ from airside.secrets.handle import Handle
 from airside.secrets.search import Span, Table
 
 VALUES_MAX: Final = 2_000
+OFF_LOOP_BYTES: Final = 32_768
 _EVERYBODY: Final = ""
 
 
@@ -79,23 +81,19 @@ class Watch:
         return self.text(_EVERYBODY, text)[0]
 
     def json(self, tenant_id: str, body: bytes) -> Redacted:
-        """Return a JSON body (canonical) with handles in place of values.
+        """Return a JSON body with handles in place of values.
 
         A value that is spread over several texts or numbers of the body cannot be cut out: all of it is withheld then.
         """
         table = self._table(tenant_id)
-        names = table.names(body) if table else set()
-        if table is None or not names:
+        return _clean(table, body) if table else Redacted(body)
+
+    async def body(self, tenant_id: str, body: bytes) -> Redacted:
+        """Likewise, with long bodies off the loop."""
+        table = self._table(tenant_id)
+        if table is None:
             return Redacted(body)
-        told: list[Span] = []
-        value = _without(table, canonical.parse(body, bytes_max=len(body)), told)
-        data = canonical.encode(value)
-        count, named = len(told), {span.name for span in told}
-        if left := table.names(data):
-            named |= left
-            count += len(left)
-            data = canonical.encode({"withheld": "the result held secrets in pieces", "secrets": sorted(named)})
-        return Redacted(data, tuple(sorted(named)), count)
+        return _clean(table, body) if len(body) < OFF_LOOP_BYTES else await asyncio.to_thread(_clean, table, body)
 
     def _table(self, tenant_id: str) -> Table | None:
         if not self._known:
@@ -111,6 +109,19 @@ class Watch:
     def _forget(self, now_s: float) -> None:
         for key in _expired(self._known.items(), now_s - self._remember_s):
             del self._known[key]
+
+
+def _clean(table: Table, body: bytes) -> Redacted:
+    if not table.names(body):
+        return Redacted(body)
+    told: list[Span] = []
+    data = canonical.encode(_without(table, canonical.parse(body, bytes_max=len(body)), told))
+    times, names = len(told), {span.name for span in told}
+    if left := table.names(data):
+        names |= left
+        times += len(left)
+        data = canonical.encode({"withheld": "the result held secrets in pieces", "secrets": sorted(names)})
+    return Redacted(data, tuple(sorted(names)), times)
 
 
 def _expired(known: Iterable[tuple[tuple[str, str, str], _Known]], before_s: float) -> list[tuple[str, str, str]]:

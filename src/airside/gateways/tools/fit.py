@@ -4,6 +4,8 @@ A pipeline step of the tool gateway. It stands between replay and permit, so tha
 calls that could be executed, and what does not fit is journaled as a refusal and replayed as one.
 """
 
+from collections.abc import Callable
+
 from airside.core.call import Call, Outcome
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Forward
@@ -12,7 +14,13 @@ from airside.pipeline.refusal import Refusal
 
 
 class Fit:
-    """Lets only tool calls pass that could be executed; other kinds of calls are not its business."""
+    """Lets only tool calls pass that could be executed; other kinds of calls are not its business.
+
+    `also` may refuse a call that fits, by raising AirsideError.
+    """
+
+    def __init__(self, also: Callable[[Call], object] = lambda _: None) -> None:
+        self._also = also
 
     async def __call__(self, call: Call, forward: Forward) -> Outcome:
         """Pass the call on; raises `unknown_tool` or `invalid_arguments`."""
@@ -23,6 +31,7 @@ class Fit:
                 raise Refusal(call, Code.UNKNOWN_TOOL, f"agent {call.who.agent} is not offered a tool {call.name!r}")
             try:
                 call.payload.schema.check(call.arguments)
+                self._also(call)
             except AirsideError as error:
                 raise Refusal(call, error.code, error.message, details=error.details) from None
         return await forward(call)

@@ -21,7 +21,10 @@ class Start(Struct, frozen=True, tag="start"):
 
 
 class Invoke(Struct, frozen=True, tag="invoke"):
-    """To the host: execute a tool. `arguments` is a JSON object. It never carries the run's token."""
+    """To the host: execute a tool. `arguments` is a JSON object. It never carries the run's token.
+
+    `secrets` are those that the tool is granted, by the names of their grants.
+    """
 
     number: int
     tool: str
@@ -29,6 +32,7 @@ class Invoke(Struct, frozen=True, tag="invoke"):
     call_id: str
     run_id: str
     tenant_id: str
+    secrets: dict[str, str] = {}
 
 
 class Cancel(Struct, frozen=True, tag="cancel"):

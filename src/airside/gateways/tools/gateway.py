@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from airside.core import canonical
 from airside.core.call import Call, CallKind, CallState, Effect, Outcome
-from airside.core.errors import AirsideError, Code, TransientError
+from airside.core.errors import AirsideError, Code, CredentialRefused, TransientError
 from airside.core.ids import new_id
 from airside.core.ports import Forward
 from airside.core.tool import Tool
@@ -119,6 +119,8 @@ def _call(caller: Caller, name: str, arguments: Any, listed: Listed | None) -> C
 def _raised(call: Call, answer: frames.Raised) -> AirsideError:
     if answer.transient:
         return TransientError(Code.UPSTREAM_FAILED, answer.message)
+    if answer.code == Code.SECRET_REFUSED:
+        return CredentialRefused(answer.message)
     if answer.code == Code.CANCELLED:
         return AirsideError(Code.OUTCOME_UNKNOWN, f"{call.name} was cancelled while it ran")
     told = " (a reviewer had changed the arguments of this call)" if call.edited else ""

@@ -34,7 +34,9 @@ from airside.gateways.tools.signature import Callee, callee
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
 MESSAGE_CHARS_MAX: Final = 2_000
-OWN_CODES: Final = frozenset({Code.INVALID_ARGUMENTS, Code.LIMIT_EXCEEDED, Code.TOOL_FAILED})
+OWN_CODES: Final = frozenset(
+    {Code.INVALID_ARGUMENTS, Code.LIMIT_EXCEEDED, Code.TOOL_FAILED, Code.SECRET_DENIED, Code.SECRET_REFUSED}
+)
 
 
 class Host:
@@ -71,7 +73,7 @@ class Host:
 
 
 async def _execute(callee: Callee, invoke: frames.Invoke) -> Any:
-    context = ToolContext(invoke.call_id, invoke.run_id, invoke.tenant_id)
+    context = ToolContext(invoke.call_id, invoke.run_id, invoke.tenant_id, invoke.secrets)
     try:
         arguments = callee.bind(invoke.arguments, context)
     except ValidationError as error:
