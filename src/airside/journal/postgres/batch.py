@@ -16,6 +16,7 @@ from airside.core.ports import Admission, Admitted, Closed, Entry, Sealed
 from airside.core.text import storable
 from airside.journal import queries
 from airside.journal.postgres import rulings
+from airside.journal.postgres.counting import Counting
 from airside.journal.postgres.failures import Stale
 from airside.journal.postgres.operations import Close, Open, Operation, Refuse
 from airside.journal.postgres.rulings import Path, Standing
@@ -63,6 +64,7 @@ class _Batch:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        self._counting = Counting(connection)
         self._now_us = 0
         self._balances: dict[tuple[str, str], Balance] = {}
         self._new: list[tuple[object, ...]] = []
@@ -80,6 +82,7 @@ class _Batch:
         standings = await self._stand(operations)
         self._now_us = standings[0]["now_us"]
         await self._lock(operations, standings)
+        await self._counting.lock(operations)
         results: list[Any] = [None] * len(operations)
         pairs = list(enumerate(zip(operations, standings, strict=True)))
         for position, (operation, standing) in pairs:
@@ -136,8 +139,10 @@ class _Batch:
         opening, call, who = operation.opening, operation.call, operation.call.who
         if operation.doubtful and rulings.repeated(standing, opening):
             return Admitted(rulings.held_by(standing), standing["occurrence"], standing["opened_us"])
-        refused = rulings.fence(standing, who.attempt, idempotent=call.idempotent) or rulings.approval_gone(
-            standing, call
+        refused = (
+            rulings.fence(standing, who.attempt, idempotent=call.idempotent)
+            or rulings.approval_gone(standing, call)
+            or self._counting.full(call, self._now_us)
         )
         if refused:
             return refused
@@ -146,6 +151,7 @@ class _Batch:
         if not isinstance(verdict, Granted):
             return verdict
         self._changed(who.tenant_id, who.budget_path)
+        self._counting.add(call)
         if standing["state"] is None:
             self._add(call, CallState.OPEN, executor_id=opening.executor_id, granted=verdict)
         else:
@@ -166,6 +172,7 @@ class _Batch:
         nodes = rulings.path_nodes(standing["budget_path"])
         path = self._path(who.tenant_id, nodes)
         cost, tokens = rulings.settle(path, standing, closing)
+        self._counting.close(call, closing.state)
         self._changed(who.tenant_id, nodes)
         self._ends.append(
             (
@@ -252,6 +259,7 @@ class _Batch:
                 sql, values = bound(SQL[name], parameters)
                 if await self._connection.execute(sql, *values) != "UPDATE 1":
                     raise Stale(name)
+        await self._counting.write()
         if not self._entries:
             return
         sql, values = bound(SQL["write"], self._parameters())

@@ -19,6 +19,7 @@ from airside.core.ports import Admission, Admitted, Closed, Closing, Entry, Open
 from airside.core.run import Identity
 from airside.core.text import storable
 from airside.journal import queries
+from airside.journal.sqlite import counting
 from airside.journal.sqlite.standings import Held
 from airside.journal.sqlite.transaction import prepared
 from airside.journal.sqlite.writer import Batch
@@ -60,6 +61,9 @@ def open_call(batch: Batch, opening: Opening) -> Admission:
     most = call.need.output_tokens
     if call.need.nanousd(most) > AMOUNT_MAX or call.need.tokens(most) > AMOUNT_MAX:
         raise AirsideError(Code.LIMIT_EXCEEDED, f"the call may need more than {AMOUNT_MAX} nano-dollars or tokens")
+    refused = counting.full(batch, call)
+    if refused:
+        return refused
     admission: Admission | None = None
     if (
         call.try_number == 1
@@ -67,7 +71,10 @@ def open_call(batch: Batch, opening: Opening) -> Admission:
         and batch.standings.is_live(who.tenant_id, who.run_id, who.attempt)
     ):
         admission = _open_first(batch, opening)
-    return admission or _open_known(batch, opening)
+    admission = admission or _open_known(batch, opening)
+    if isinstance(admission, Admitted):
+        counting.add(batch, call)
+    return admission
 
 
 def _open_first(batch: Batch, opening: Opening) -> Admission | None:
@@ -195,6 +202,7 @@ def close_call(batch: Batch, closing: Closing) -> Closed:
     answered = held.kind == "model" and closing.state is CallState.OK
     budget.settle(balances, reserved, NanoUsd(cost), used, model_answered=answered)
     batch.balances.changed(who.tenant_id, held.nodes)
+    counting.close(batch, call, closing.state)
     batch.append(closing.event)
     if closing.outcome:
         batch.answer(call.call_id, closing.outcome)
