@@ -1,6 +1,7 @@
 """`airside cache`: what the caches hold and save, why an answer would be given again, and clearing them."""
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -67,6 +68,29 @@ def clear(
     with session_of(context).client() as client:
         found = client.delete("/api/v1/cache", agent=agent, subject=subject, learned=str(learned).lower())
     show_json(found) if json_ else say(f"{found['entries']} answers are forgotten")
+
+
+@app.command()
+def tools(context: typer.Context, json_: Json = False) -> None:
+    """Show what is kept of each tool's results, and how often it has served."""
+    with session_of(context).client() as client:
+        found = client.get("/api/v1/cache/tools")
+    if json_:
+        show_json(found)
+        return
+    show_table(found["items"], ("tool", "entries", "bytes", "hits"), "no results of tools are kept")
+
+
+@app.command()
+def forget(
+    context: typer.Context,
+    tool: Annotated[str, typer.Argument(metavar="TOOL", help="the tool whose results are stale")],
+    json_: Json = False,
+) -> None:
+    """Forget a tool's results, because what it reads has changed."""
+    with session_of(context).client() as client:
+        found = client.delete(f"/api/v1/cache/tools/{quote(tool, safe='')}")
+    show_json(found) if json_ else say(f"{found['entries']} results of {tool} are forgotten")
 
 
 def _explained(kept: str, asked: str) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from airside.gateways.tools.hosted import HostedTools
 from airside.gateways.tools.local import LocalFace
 from airside.gateways.tools.mcp import McpFace
 from airside.gateways.tools.recall import RECALL, Recall
+from airside.gateways.tools.remembering.outdate import Outdate
+from airside.gateways.tools.remembering.shelf import Shelf
 from airside.pipeline.afterwork import Afterwork
 from airside.pipeline.compose import compose
 from airside.pipeline.settle import Settle
@@ -62,7 +64,8 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
     await hosted.start()
     stack.push_async_callback(hosted.close)
     egress = egress_step(settings, ground.secrets, ground.resilience.notices, ground.clock)
-    tools = ToolGateway(lambda terminal: steps(compose([egress], terminal)), catalogue, hosted)
+    outdate = Outdate(Shelf(ground.backend.database, ground.keyring))
+    tools = ToolGateway(lambda terminal: steps(compose([outdate, egress], terminal)), catalogue, hosted)
     body_bytes_max = settings.server.body_bytes_max
     mcp = McpFace(tools, catalogue, identities, body_bytes_max=body_bytes_max)
     await stack.enter_async_context(mcp.running())

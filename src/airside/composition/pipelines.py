@@ -22,6 +22,8 @@ from airside.gateways.models.provider import Routes
 from airside.gateways.models.threads import Threads
 from airside.gateways.tools.fit import Fit
 from airside.gateways.tools.gateway import rebuild, tool_of
+from airside.gateways.tools.remembering.shelf import Shelf
+from airside.gateways.tools.remembering.step import Remembering
 from airside.pipeline.afterwork import Afterwork
 from airside.pipeline.approve import Approve
 from airside.pipeline.breaker import Breaker
@@ -70,6 +72,7 @@ def pipeline(
         Approve(services.approvals, policy, tool_of, evidence.gathered, rebuild, ground.keyring),
         Context(_context_of(settings), Leaving(asides), ground.resilience.notices),
         cache_step(ground, afterwork, asides, policy.version),
+        Remembering(Shelf(ground.backend.database, ground.keyring), ground.keyring),
         route_step(ground, afterwork, asides, routes, policy),
         Park(services.suspensions, ground.resilience.breakers, dependencies_of),
         fallback_step(ground, services, routes, policy),

@@ -35,6 +35,7 @@ KEY_CREATED: Final = "key.created"
 KEY_REVOKED: Final = "key.revoked"
 RELEASE_CREATED: Final = "release.created"
 CACHE_CLEARED: Final = "cache.cleared"
+TOOL_RESULTS_CLEARED: Final = "tool_results.cleared"
 BREAKER_OPENED: Final = "breaker.opened"
 BREAKER_PROBED: Final = "breaker.probed"
 BREAKER_CLOSED: Final = "breaker.closed"
@@ -70,6 +71,7 @@ VERSIONS: Final[dict[str, int]] = {
     KEY_REVOKED: 1,
     RELEASE_CREATED: 1,
     CACHE_CLEARED: 1,
+    TOOL_RESULTS_CLEARED: 1,
     BREAKER_OPENED: 1,
     BREAKER_PROBED: 1,
     BREAKER_CLOSED: 1,

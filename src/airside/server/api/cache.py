@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from airside.gateways.models.caching import office
+from airside.gateways.tools.remembering.shelf import Shelf
 from airside.server.api.plane_of import PlaneOf
 from airside.server.api.strict import StrictRoute
 from airside.server.auth import Operator, Viewer
@@ -33,3 +34,18 @@ async def clear(
     return await office.clear(
         plane.database, principal.tenant_id, agent=agent, subject=subject, learned=learned, by=principal.key_id
     )
+
+
+@router.get("/tools")
+async def tool_results(principal: Viewer, plane: PlaneOf) -> dict[str, Any]:
+    """List what is kept of each tool's results, and how often it has served."""
+    return {"items": await Shelf(plane.database, plane.keyring).totals(principal.tenant_id)}
+
+
+@router.delete("/tools/{tool}")
+async def forget_tool_results(
+    tool: Annotated[str, Path(max_length=64)], principal: Operator, plane: PlaneOf
+) -> dict[str, Any]:
+    """Forget a tool's results, because what it reads has changed; for events that no tool call brings about."""
+    shelf = Shelf(plane.database, plane.keyring)
+    return {"tool": tool, "entries": await shelf.stale(principal.tenant_id, [tool], by=principal.key_id)}

@@ -1,0 +1,1 @@
+"""Results of reading tools that may be given again."""
