@@ -1,0 +1,101 @@
+"""Records that vouch for their own values: anchored by a key that the user named, or owned by whom the run is for."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from airside.policy.provenance.corpus import Corpus, Place
+from airside.policy.provenance.declared import Anchor, Relation
+from airside.policy.provenance.paths import leaves, split
+from airside.policy.provenance.text import plain, words
+
+_EXTENSION = re.compile(r"\.[a-z0-9]{1,5}$")
+_FIELDS_MAX = 10_000
+
+
+class Anchored:
+    """The values of records whose keys the user named; a key that names two records vouches for neither."""
+
+    def __init__(self) -> None:
+        self._named: dict[tuple[str, str, str], dict[str, Corpus]] = {}
+
+    def add(self, anchor: Anchor, result: Any, prompt: Corpus, written: Corpus, source: str) -> None:
+        """Take in the records of a result; what the run itself has `written` without being vouched for counts not."""
+        for path, record in _records(result, anchor.record):
+            values = [leaf for field in anchor.values for leaf in _fields(record, field)]
+            if not values:
+                continue
+            identity = plain(str(values[0][1]))
+            for key in _keys(anchor, record, prompt):
+                corpora = self._named.setdefault((anchor.tool, anchor.record, key), {})
+                corpus = corpora.setdefault(identity, Corpus())
+                for field, value in values:
+                    if written.whole(value) is None:
+                        corpus.add(value, Place(source, ".".join((*path, field)).strip(".")))
+
+    def find(self, value: Any) -> Place | None:
+        """Return the record that vouches for a value."""
+        for corpora in self._named.values():
+            if len(corpora) == 1:
+                (corpus,) = corpora.values()
+                if (place := corpus.whole(value)) is not None:
+                    return place
+        return None
+
+
+def add_owned(
+    owned: Corpus, relation: Relation, result: Any, principal: Mapping[str, str], written: Corpus, source: str
+) -> None:
+    """Take in the values of the records of a result that belong to the principal."""
+    whose = principal.get(relation.principal, "")
+    if not whose:
+        return
+    for path, record in _records(result, relation.record):
+        owners = [value for _, value in _fields(record, relation.owner)]
+        if not owners or any(plain(str(owner)) != plain(whose) for owner in owners):
+            continue
+        for field in relation.values:
+            for name, value in _fields(record, field):
+                if written.whole(value) is None:
+                    owned.add(value, Place(source, ".".join((*path, name)).strip(".")))
+
+
+def _keys(anchor: Anchor, record: Any, prompt: Corpus) -> Iterator[str]:
+    """Yield the keys of a record that the user named."""
+    for field in anchor.keys:
+        for _, value in _fields(record, field):
+            text = plain(str(value))
+            for spelling in (text, _EXTENSION.sub("", text)):
+                if len("".join(words(spelling))) > 3 and prompt.find(spelling) is not None:
+                    yield f"{field}={spelling}"
+            if anchor.beginning and prompt.starting(text):
+                yield f"{field}={words(text)[0]}*"
+
+
+def _records(result: Any, pattern: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), result)]
+    for step in split(pattern):
+        waiting = [below for path, item in waiting for below in _below(path, item, step)][:_FIELDS_MAX]
+    yield from waiting
+
+
+def _fields(record: Any, pattern: str) -> list[tuple[str, Any]]:
+    """Return the scalars at and below a field; a step `@key` stands for the names of an object's members."""
+    steps = split(pattern)
+    if steps and steps[-1] == "@key":
+        places = _records(record, ".".join(steps[:-1]))
+        return [(f"{'.'.join(path)}.{name}", name) for path, at in places if isinstance(at, Mapping) for name in at]
+    found = []
+    for path, at in _records(record, pattern):
+        found += [(".".join((*path, *leaf.path)), leaf.value) for leaf in leaves(at)]
+    return found[:_FIELDS_MAX]
+
+
+def _below(path: tuple[str, ...], item: Any, step: str) -> list[tuple[tuple[str, ...], Any]]:
+    if isinstance(item, Mapping):
+        names = list(item) if step == "*" else [step] if step in item else []
+        return [((*path, str(name)), item[name]) for name in names]
+    if isinstance(item, list | tuple):
+        wanted = range(len(item)) if step == "*" else [int(step)] if step.isdigit() and int(step) < len(item) else []
+        return [((*path, str(index)), item[index]) for index in wanted]
+    return []
