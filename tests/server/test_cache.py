@@ -35,3 +35,10 @@ async def test_a_strange_wish_is_refused(served: Served) -> None:
     headers = {"x-airside-run": "cached-2", "x-airside-cache": "sometimes"}
     refused = await served.clients["agent"].post("/v1/chat/completions", json=ASKED, headers=headers)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_request")
+
+
+async def test_operators_see_and_end_results_of_tools(served: Served) -> None:
+    viewer, operator = served.clients["viewer"], served.clients["operator"]
+    assert (await viewer.get("/api/v1/cache/tools")).json() == {"items": []}
+    assert (await viewer.delete("/api/v1/cache/tools/price")).status_code == 403
+    assert (await operator.delete("/api/v1/cache/tools/price")).json() == {"tool": "price", "entries": 0}
