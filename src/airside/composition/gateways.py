@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from airside.composition.ground import Ground
 from airside.composition.pipelines import pipeline
+from airside.composition.sandbox import CallsOfCode, code_tool
 from airside.composition.secrets import egress_step
 from airside.core.tool import Tool
 from airside.gateways.http import Receive, Scope, Send
@@ -59,6 +60,8 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
     handoffs = services.handoffs
     stack.callback(handoffs.close)
     built_in: list[tuple[Tool, Execute]] = [(RECALL, recall), *[(tool, handoffs) for tool in handoffs.tools()]]
+    calls_of_code = CallsOfCode()
+    built_in += code_tool(ground, calls_of_code, stack)
     catalogue = ToolCatalogue(settings.tools.local, built_in)
     hosted = HostedTools(settings.tools, catalogue.set_hosted)
     await hosted.start()
@@ -66,6 +69,7 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
     egress = egress_step(settings, ground.secrets, ground.resilience.notices, ground.clock)
     outdate = Outdate(Shelf(ground.backend.database, ground.keyring))
     tools = ToolGateway(lambda terminal: steps(compose([outdate, egress], terminal)), catalogue, hosted)
+    calls_of_code.go_through(tools, catalogue)
     body_bytes_max = settings.server.body_bytes_max
     mcp = McpFace(tools, catalogue, identities, body_bytes_max=body_bytes_max)
     await stack.enter_async_context(mcp.running())

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
+from airside.config.approvals import ApprovalSettings
 from airside.config.batching import BatchesSettings, BatchingSettings, OffPeakSettings
 from airside.config.budgets import BudgetSettings, ProgressSettings, RunBudget
 from airside.config.cache import CacheSettings
@@ -18,6 +19,7 @@ from airside.config.fields import Bytes, Seconds, Section, Usd
 from airside.config.handoffs import HandoffSettings
 from airside.config.resilience import NoticeSettings, RateSettings, ResilienceSettings
 from airside.config.routing import FallbackSettings, RoutingSettings
+from airside.config.sandbox import SandboxSettings
 from airside.config.secrets import SecretSettings
 from airside.config.tools import ToolSettings
 
@@ -196,7 +198,9 @@ class Settings(BaseSettings):
     batches: BatchesSettings = BatchesSettings()
     agents: dict[str, AgentSettings] = {}
     tools: ToolSettings = ToolSettings()
+    sandbox: SandboxSettings = SandboxSettings()
     policy: PolicySettings = PolicySettings()
+    approvals: ApprovalSettings = ApprovalSettings()
     runs: RunSettings = RunSettings()
     context: ContextSettings = ContextSettings()
     cache: CacheSettings = CacheSettings()

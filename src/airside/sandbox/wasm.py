@@ -97,7 +97,13 @@ class WasmSandbox:
         self._spares: list[asyncio.Task[Child]] = []
         self._running: set[Child] = set()
         self._place: asyncio.Task[compiled.Compiled] | None = None
+        self._preparing: asyncio.Task[None] | None = None
         self._closed = False
+
+    def start(self) -> None:
+        """Begin to prepare, in the background; raises AirsideError `misconfigured` if the packages are missing."""
+        compiled.place(self._folder)
+        self._preparing = asyncio.create_task(self._prepare_quietly())
 
     async def prepare(self) -> compiled.Compiled:
         """Compile the engine unless that was done, and keep spares ready; raises AirsideError `misconfigured`."""
@@ -121,6 +127,8 @@ class WasmSandbox:
     async def close(self) -> None:
         """End every process."""
         self._closed = True
+        if self._preparing:
+            self._preparing.cancel()
         if self._place and not self._place.done():
             self._place.cancel()
             with contextlib.suppress(asyncio.CancelledError, AirsideError):
@@ -132,6 +140,12 @@ class WasmSandbox:
         self._spares.clear()
         for child in list(self._running):
             await child.end()
+
+    async def _prepare_quietly(self) -> None:
+        try:
+            await self.prepare()
+        except AirsideError as error:
+            _log.error("sandbox_not_ready", message=error.message)  # whoever calls it is told again
 
     async def _take(self) -> Child:
         place = await self.prepare()
