@@ -29,6 +29,9 @@ class PlayedStore:
     async def others(self, name: str) -> Sequence[Document]:
         return self.older
 
+    async def renew(self, document: Document) -> Document | None:
+        return None
+
     async def check(self) -> None:
         self.answer("check")
 

@@ -4,7 +4,7 @@ Values stay out of every `repr`, so that neither logs nor tracebacks with locals
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
 import msgspec
@@ -29,6 +29,11 @@ class Document:
     lease_s: float = inf
     lease_id: str = ""
     renewable: bool = False
+    asked_s: float = 0.0
+
+    def lasting(self, lease_s: float) -> "Document":
+        """Return the same values with a renewed lease; `asked_s` stays how long the first one was."""
+        return replace(self, lease_s=lease_s, asked_s=self.asked_s or self.lease_s)
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,11 @@ _log = structlog.get_logger(__name__)
 
 @dataclass
 class _Held:
-    """What is in memory under one name. Instants are seconds of the monotonic clock."""
+    """What is in memory under one name, for one tenant. Instants are seconds of the monotonic clock."""
 
+    store: Store
+    name: Handle  # without its field: one fetch brings all of them
+    tenant_id: str
     document: Document | None = field(default=None, repr=False)
     fetched_s: float = -inf
     expires_s: float = -inf  # from then on the store must be asked
@@ -65,13 +68,12 @@ class Secrets:
         store that is not this tenant's.
         """
         handle = parse(handle) if isinstance(handle, str) else handle
-        store = self._store(handle, tenant_id)
         held = self._entry(handle, tenant_id)
         now_s = self._clock.monotonic_s()
         if held.document is None or now_s + min(valid_s, self._lease_s(held)) >= held.expires_s:
-            await self._refreshed(held, store, handle, tenant_id, timeout_s)
+            await self._refreshed(held, timeout_s)
         elif now_s >= held.fetched_s + REFRESH_SHARE * (held.expires_s - held.fetched_s):
-            self._fetch(held, store, handle, tenant_id)
+            self._fetch(held)
         return self._lease(held, handle, tenant_id)
 
     async def renewed(self, refused: Lease, but: Sequence[str] = (), *, timeout_s: float = inf) -> Lease | None:
@@ -81,20 +83,20 @@ class Secrets:
         refused too.
         """
         handle, tenant_id = refused.handle, refused.tenant_id
-        store, held = self._store(handle, tenant_id), self._entry(handle, tenant_id)
+        held = self._entry(handle, tenant_id)
         tried = {refused.version, *but}
         for _ in range(2):  # a fetch that was under way already may have begun before the rotation
             joined = held.fetching is not None
             if held.document is not None and held.document.version in tried:
                 with suppress(TransientError):
-                    await self._refreshed(held, store, handle, tenant_id, timeout_s)
+                    await self._refreshed(held, timeout_s, anew=True)
             if not joined:
                 break
         if held.document is not None and held.document.version not in tried:
             return self._lease(held, handle, tenant_id)
         with suppress(AirsideError, TimeoutError):
             async with asyncio.timeout(min(timeout_s, self._settings.timeout_s)):
-                for document in await store.others(handle.name):
+                for document in await held.store.others(handle.name):
                     lease = self._leased(document, handle, tenant_id, held.expires_s)
                     if document.version not in tried and lease.value != refused.value:
                         return lease
@@ -169,22 +171,22 @@ class Secrets:
         return store
 
     def _entry(self, handle: Handle, tenant_id: str) -> _Held:
-        key = (tenant_id, handle.store, handle.name)
+        store, key = self._store(handle, tenant_id), (tenant_id, handle.store, handle.name)
         held = self._held.get(key)
         if held is None:
             if len(self._held) >= HELD_MAX:
                 oldest = min(self._held, key=lambda one: self._held[one].fetched_s)
                 del self._held[oldest]
-            held = self._held[key] = _Held()
+            held = self._held[key] = _Held(store, handle._replace(field=""), tenant_id)
         return held
 
     def _lease_s(self, held: _Held) -> float:
         """Return half of what a fresh lease would have: asking for more than that would fetch at every call."""
         return (held.expires_s - held.fetched_s) / 2 if held.document is not None else 0.0
 
-    async def _refreshed(self, held: _Held, store: Store, handle: Handle, tenant_id: str, timeout_s: float) -> None:
+    async def _refreshed(self, held: _Held, timeout_s: float, *, anew: bool = False) -> None:
         """Wait until the store has answered; a failure is borne while what is held may still be used."""
-        task = self._fetch(held, store, handle, tenant_id)
+        task = self._fetch(held, anew=anew)
         try:
             if task is not None:
                 async with asyncio.timeout(timeout_s if timeout_s < inf else None):
@@ -195,33 +197,34 @@ class Secrets:
             if held.document is not None and self._clock.monotonic_s() < held.dies_s:
                 return
             if isinstance(error, TimeoutError):
-                raise down(handle.store, f"did not answer within {timeout_s:.1f} s") from None
+                raise down(held.name.store, f"did not answer within {timeout_s:.1f} s") from None
             raise
 
-    def _fetch(self, held: _Held, store: Store, handle: Handle, tenant_id: str) -> "asyncio.Task[None] | None":
+    def _fetch(self, held: _Held, *, anew: bool = False) -> "asyncio.Task[None] | None":
         """Return the one fetch that is under way, begun now if there is none; None in the pause after a failure."""
         if held.fetching is None:
             if self._clock.monotonic_s() < held.ask_again_s:
                 return None
-            held.fetching = asyncio.create_task(self._fetched(held, store, handle, tenant_id))
+            held.fetching = asyncio.create_task(self._fetched(held, anew=anew))
             held.fetching.add_done_callback(_heard)
         return held.fetching
 
-    async def _fetched(self, held: _Held, store: Store, handle: Handle, tenant_id: str) -> None:
+    async def _fetched(self, held: _Held, *, anew: bool) -> None:
         timeout_s = self._settings.timeout_s
         try:
             try:
                 async with asyncio.timeout(timeout_s):
-                    document = await store.fetch(handle.name)
+                    known = None if anew or held.document is None else await held.store.renew(held.document)
+                    document = known or await held.store.fetch(held.name.name)
             except TimeoutError:
-                raise down(handle.store, f"did not answer within {timeout_s} s") from None
+                raise down(held.name.store, f"did not answer within {timeout_s} s") from None
             self._keep(held, document)
         except AirsideError as error:
             held.failure = error
             held.ask_again_s = self._clock.monotonic_s() + self._settings.retry_s
             if not isinstance(error, TransientError):
                 held.document = None  # the store says so: it is gone, or not to be used
-            _log.warning("secret_not_fetched", handle=str(handle), code=error.code.value, tenant=tenant_id)
+            _log.warning("not_fetched", handle=str(held.name), code=error.code.value, tenant=held.tenant_id)
             raise
         finally:
             held.fetching = None

@@ -26,6 +26,10 @@ class Store(Protocol):
         """Return versions beside the current one that may be in force while a rotation is under way, best first."""
         ...
 
+    async def renew(self, document: Document) -> Document | None:
+        """Return the same values for a longer time, or None if only `fetch` can help."""
+        ...
+
     async def check(self) -> None:
         """Return if the store can be reached and lets us in."""
         ...

@@ -6,8 +6,11 @@ from airside.config.secrets import SecretSettings, StoreSettings
 from airside.core.errors import AirsideError, Code
 from airside.secrets.handle import parse
 from airside.secrets.store import Store
+from airside.secrets.stores.aws import AwsStore
+from airside.secrets.stores.encrypted import EncryptedStore
 from airside.secrets.stores.env import EnvStore
 from airside.secrets.stores.file import FileStore
+from airside.secrets.stores.vault import VaultStore
 
 
 def stores(settings: SecretSettings) -> Mapping[str, Store]:
@@ -35,5 +38,9 @@ def _store(name: str, settings: StoreSettings, timeout_s: float) -> Store:
             return EnvStore(name, settings)
         case "file":
             return FileStore(name, settings)
-        case _:
-            raise AirsideError(Code.MISCONFIGURED, f"secrets.stores.{name}.kind: {settings.kind} after {timeout_s}")
+        case "encrypted":
+            return EncryptedStore(name, settings)
+        case "vault":
+            return VaultStore(name, settings, timeout_s)
+        case "aws":
+            return AwsStore(name, settings, timeout_s)

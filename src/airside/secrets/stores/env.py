@@ -27,6 +27,10 @@ class EnvStore:
         """Return nothing."""
         return ()
 
+    async def renew(self, document: Document) -> Document | None:  # noqa: ARG002 - nothing is leased
+        """Return None."""
+        return None
+
     async def check(self) -> None:
         """Return: an environment is always there."""
 

@@ -42,6 +42,10 @@ class FileStore:
         except AirsideError:
             return ()
 
+    async def renew(self, document: Document) -> Document | None:  # noqa: ARG002 - nothing is leased
+        """Return None."""
+        return None
+
     async def check(self) -> None:
         """Return if the folder is there."""
         if not await asyncio.to_thread(self._folder.is_dir):
