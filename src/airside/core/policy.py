@@ -47,6 +47,9 @@ class Origin(StrEnum):
 
 VOUCHED: Final = frozenset({Origin.PROMPT, Origin.PLAN, Origin.TRUSTED, Origin.ANCHORED, Origin.OWNED, Origin.ENDORSED})
 
+CHOSEN: Final = VOUCHED - {Origin.TRUSTED}
+"""Origins that show what the user wants. A trusted value is only genuine: whoever steers the agent may pick any."""
+
 
 class Link(Struct, frozen=True):
     """The provenance of one argument: `argument` is its path, `role` its role in the manifest (empty: undeclared).

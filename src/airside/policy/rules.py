@@ -60,6 +60,7 @@ class Conditions(Part):
     sum: Sum | None = None
     count: Count | None = None
     origins: dict[RoleName, Origins] | None = Field(default=None, min_length=1)
+    named: bool | None = Field(default=None, description="whether an argument is the user's own choice")
     plan: Annotated[tuple[Planned, ...], BeforeValidator(listed), Field(min_length=1)] | None = None
     taints: Taints | None = None
     leaves: Literal["any", "none"] | TextGlobs | None = Field(default=None, union_mode="left_to_right")

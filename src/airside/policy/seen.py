@@ -32,14 +32,14 @@ class Seen:
     @cached_property
     def witnessed(self) -> bool:
         """Whether anybody who knows the run's past was asked."""
-        return self.facts.at_us > 0 and bool(self.facts.links or not self.call.arguments)
+        return self.facts.at_us > 0 and bool(self.facts.links or all(_is_absent(value) for _, value in self.values))
 
     @cached_property
     def links(self) -> Sequence[Link]:
         """The provenance of every argument; one that nobody vouches for in the facts is of unknown origin."""
         known = self.facts.links
         linked = {link.argument for link in known}
-        lost = [path for path, _ in self.values if not _covered(path, linked)]
+        lost = [path for path, value in self.values if not _is_absent(value) and not _covered(path, linked)]
         return [*known, *[Link(path, role_of(self.tool, path) or "", Origin.UNKNOWN) for path in lost]]
 
     def links_at(self, path: str) -> Sequence[Link]:
@@ -50,6 +50,11 @@ class Seen:
             for link in self.links
             if link.argument == path or link.argument.startswith(below) or path.startswith(link.argument + ".")
         ]
+
+
+def _is_absent(value: Any) -> bool:
+    """Whether a value says as much as an argument that is left out: it has no origin."""
+    return value is None or (isinstance(value, list | tuple | dict) and not value)
 
 
 def _covered(path: str, linked: set[str]) -> bool:

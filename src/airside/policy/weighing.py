@@ -11,7 +11,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from airside.core.call import CallKind, Effect
-from airside.core.policy import VOUCHED, Origin
+from airside.core.policy import CHOSEN, VOUCHED, Origin
 from airside.policy.arguments import found, in_role, leaves
 from airside.policy.conditions import Amount, ArgumentIs, Confidence, Hours, Taints
 from airside.policy.globs import Globs
@@ -79,6 +79,9 @@ def checks(rule: Conditions, zone: str, *, allowing: bool) -> Sequence[Check]:
         made.append(Check("amount", partial(_amount, rule.amount)))
     if rule.confidence is not None:
         made.append(Check("confidence", partial(_confidence, rule.confidence)))
+    if rule.named is not None:
+        named = rule.named
+        made.append(Check("named", lambda seen: any(link.origin in CHOSEN for link in seen.links) is named))
     if rule.plan is not None:
         planned = rule.plan
         made.append(Check("plan", lambda seen: seen.facts.planned in planned if seen.facts.at_us else None))

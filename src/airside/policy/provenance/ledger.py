@@ -148,7 +148,7 @@ class Ledger:
         return self.prompt.names(addresses[0]) if len(addresses) == 1 and value.strip().endswith(">") else None
 
     def _add_field(self, made: Made, leaf: Leaf, label: FieldLabel, *, inherits: bool) -> None:
-        place = Place(made.call_id, leaf.name)
+        place = Place(made.call_id, f"{made.name}.{leaf.name}".strip("."))
         text = str(leaf.value)
         if label.secret:
             self._taint("secret", made.name)

@@ -31,7 +31,7 @@ class Anchored:
                 corpus = corpora.setdefault(identity, Corpus())
                 for field, value in values:
                     if written.whole(value) is None:
-                        corpus.add(value, Place(source, ".".join((*path, field)).strip(".")))
+                        corpus.add(value, Place(source, _named(anchor.tool, path, field)))
 
     def find(self, value: Any) -> Place | None:
         """Return the record that vouches for a value."""
@@ -57,7 +57,7 @@ def add_owned(
         for field in relation.values:
             for name, value in _fields(record, field):
                 if written.whole(value) is None:
-                    owned.add(value, Place(source, ".".join((*path, name)).strip(".")))
+                    owned.add(value, Place(source, _named(relation.tool, path, name)))
 
 
 def _keys(anchor: Anchor, record: Any, prompt: Corpus) -> Iterator[str]:
@@ -89,6 +89,10 @@ def _fields(record: Any, pattern: str) -> list[tuple[str, Any]]:
     for path, at in _records(record, pattern):
         found += [(".".join((*path, *leaf.path)), leaf.value) for leaf in leaves(at)]
     return found[:_FIELDS_MAX]
+
+
+def _named(tool: str, path: tuple[str, ...], field: str) -> str:
+    return ".".join(part for part in (tool, *path, field) if part)
 
 
 def _below(path: tuple[str, ...], item: Any, step: str) -> list[tuple[tuple[str, ...], Any]]:
