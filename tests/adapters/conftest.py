@@ -21,7 +21,7 @@ from tests.gateways.tools.tooling import served
 
 RULES = """
 rules:
-  - {name: reads, then: allow, tools: [find_order, add, echo, peek]}
+  - {name: reads, then: allow, tools: [find_order, add, echo, peek, interrupt]}
   - {name: notes, then: allow, tools: [note, research]}
   - {name: never, then: deny, tools: [refund, watched]}
 """

@@ -44,6 +44,7 @@ class Gateways:
 
     def __init__(self, context: Context, *, delays_s: Sequence[float] = DELAYS_S) -> None:
         self.context = context
+        self._loop = asyncio.get_running_loop()
         self._delays_s = delays_s
         headers = {
             "authorization": f"Bearer {context.token}",
@@ -77,9 +78,14 @@ class Gateways:
     ) -> Any:
         """Post JSON and return the JSON answer; raises `refusal` for any status but 2xx.
 
-        Raises AirsideError `journal_unavailable` if the gateways stay away.
+        May be awaited in another event loop than the one it was made in: agents start some of their own. Raises
+        AirsideError `journal_unavailable` if the gateways stay away.
         """
-        status, content = await self._patiently(self.context.gateway_url + path, json.dumps(body).encode(), headers)
+        sending = self._patiently(self.context.gateway_url + path, json.dumps(body).encode(), headers)
+        if asyncio.get_running_loop() is self._loop:
+            status, content = await sending
+        else:
+            status, content = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sending, self._loop))
         try:
             answer = json.loads(content)
         except ValueError:
@@ -160,15 +166,23 @@ class ToolClient:
 
     async def call(self, tool: str, /, **arguments: Any) -> Any:
         """Call a tool and return its result as a JSON value; raises ToolRefused."""
-        result = await self._ask("tools/call", {"name": tool, "arguments": arguments})
+        return await self.call_with(tool, arguments)
+
+    async def call_with(
+        self, tool: str, arguments: Mapping[str, Any], headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Any:
+        """Call a tool like `call`, with whatever arguments and with headers for airside."""
+        result = await self._ask("tools/call", {"name": tool, "arguments": arguments}, headers)
         if result.get("isError"):
             raise _refusal((result.get("_meta") or {}).get("airside/error"), str(value_of(result)))
         return value_of(result)
 
-    async def _ask(self, method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def _ask(
+        self, method: str, parameters: Mapping[str, Any], headers: Mapping[str, str] = MappingProxyType({})
+    ) -> dict[str, Any]:
         self._number += 1
         body = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": parameters}
-        answer = await self._gateways.post("/mcp", body, ToolRefused)
+        answer = await self._gateways.post("/mcp", body, ToolRefused, headers)
         if isinstance(error := answer.get("error"), dict):
             raise _refusal(error.get("data"), str(error.get("message")))
         result: dict[str, Any] = answer["result"]

@@ -4,6 +4,7 @@ What the framework hands on to the model is always the value as the journal keep
 nothing else, says the same byte for byte.
 """
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -34,6 +35,7 @@ FOR_THE_MODEL: Final = frozenset(
 _UNFIT: Final = frozenset({Code.INVALID_REQUEST, Code.LIMIT_EXCEEDED})
 REVIEW_HEADER: Final = "x-airside-review"
 ACTOR_HEADER: Final = "x-airside-actor"
+MESSAGE_CHARS_MAX: Final = 1_990  # of class and message; the gateway keeps no more
 EDIT_NOTE: Final = "A reviewer changed the arguments of this call before it ran."
 
 
@@ -60,7 +62,7 @@ class Permit(Struct, frozen=True):
 
 
 class ToolRaised(Exception):
-    """A tool failed in an earlier attempt; `kind` is the class of what it raised, the text is its message."""
+    """A tool failed, with an exception that cannot be made again from the journal; `kind` is its class."""
 
     def __init__(self, kind: str, message: str) -> None:
         self.kind = kind
@@ -82,16 +84,20 @@ class Gate:
         """Have a person asked about the next such call, whatever policy says: the agent's framework wants it."""
         self._marked[_key(tool, arguments)] += 1
 
-    async def authorize(
-        self, tool: str, arguments: Mapping[str, Any], schema: Mapping[str, Any] | None = None, *, review: bool = False
-    ) -> Permit:
-        """Return what may be done about a call; raises ToolRefused. While a person decides it does not return."""
+    def headers(self, tool: str, arguments: Mapping[str, Any], *, review: bool = False) -> dict[str, str]:
+        """Return what airside is told of a call beside the call: who acts, and whether a person is to see it."""
         key = _key(tool, arguments)
         if self._marked[key]:
             self._marked[key] -= 1
             review = True
+        return actor_headers(self._actor()) | ({REVIEW_HEADER: "framework"} if review else {})
+
+    async def authorize(
+        self, tool: str, arguments: Mapping[str, Any], schema: Mapping[str, Any] | None = None, *, review: bool = False
+    ) -> Permit:
+        """Return what may be done about a call; raises ToolRefused. While a person decides it does not return."""
         body = {"tool": tool, "arguments": arguments} | ({"schema": schema} if schema is not None else {})
-        headers = actor_headers(self._actor()) | ({REVIEW_HEADER: "framework"} if review else {})
+        headers = self.headers(tool, arguments, review=review)
         answer = await self._gateways.post("/v1/tools/authorize", body, ToolRefused, headers)
         _tell_clock(answer)
         return msgspec.convert(answer, Permit)
@@ -107,14 +113,17 @@ class Gate:
         except ToolRefused as refusal:
             if refusal.code not in _UNFIT:
                 raise
-            unfit = ToolRaised("ResultRefused", f"the tool ran, but its result cannot be kept: {refusal.message}")
-            await self._report(permit, {"error": {"type": unfit.kind, "message": str(unfit)}})
-            raise unfit from refusal
+            unfit = ToolRaised("ToolRaised", f"the tool ran, but its result cannot be kept: {refusal.message}")
+            raise await self.raised(permit, unfit) from refusal
         return permit.told(in_order(value))
 
-    async def raised(self, permit: Permit, error: BaseException) -> None:
-        """Report what a tool raised."""
-        await self._report(permit, {"error": {"type": type(error).__name__, "message": str(error)}})
+    async def raised(self, permit: Permit, error: BaseException) -> BaseException:
+        """Report what a tool raised, and return what is to be raised: the same, as far as the journal keeps it."""
+        kind, message = type(error).__name__, str(error)
+        kept = message[: max(MESSAGE_CHARS_MAX - len(kind), 0)]
+        await self._report(permit, {"error": {"type": kind, "message": kept}})
+        later = rebuilt(kind, kept)
+        return error if repr(later) == repr(error) else later
 
     async def run(
         self,
@@ -127,7 +136,7 @@ class Gate:
     ) -> Any:
         """Authorise, run, report; or give again what came of it before. Returns what the agent is to be told.
 
-        Raises ToolRefused, what `function` raises, and ToolRaised for what it raised in an earlier attempt.
+        Raises ToolRefused, what `function` raises, and the like of what it raised in an earlier attempt.
         """
         permit = await self.authorize(tool, arguments, schema, review=review)
         if permit.recorded:
@@ -135,17 +144,23 @@ class Gate:
         try:
             result = await function(permit.arguments if permit.edited else arguments)
         except Exception as error:
-            await self.raised(permit, error)
-            raise
+            told = await self.raised(permit, error)
+            if told is error:
+                raise
+            raise told from error
         return await self.returned(permit, result)
 
-    async def consent(self, tool: str, arguments: Mapping[str, Any]) -> None:
-        """Have a person agree to something that is itself no effect; raises ToolRefused if they do not."""
+    async def consent(self, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Have a person agree to something that is itself no effect, and return the arguments as they left them.
 
-        async def nothing(_: Mapping[str, Any]) -> dict[str, bool]:
-            return {"agreed": True}
-
-        await self.run(tool, arguments, None, nothing, review=True)
+        Raises ToolRefused if they do not agree.
+        """
+        permit = await self.authorize(tool, arguments, review=True)
+        if not permit.recorded:
+            await self._report(permit, {"result": {"agreed": True}})
+        elif permit.error:
+            again(permit)
+        return permit.arguments
 
     async def _report(self, permit: Permit, what: dict[str, Any]) -> None:
         body = {"call_id": permit.call_id, **what}
@@ -160,13 +175,29 @@ def actor_headers(actor: str) -> dict[str, str]:
 
 
 def again(permit: Permit) -> Any:
-    """Return what a recorded call came to; raises ToolRaised, or ToolRefused for what was not the tool's doing."""
+    """Return what a recorded call came to; raises the like of what the tool raised, or ToolRefused."""
     if permit.error is None:
         return permit.told(in_order(permit.result))
     if permit.error["code"] != Code.TOOL_FAILED:
         raise ToolRefused(permit.error["code"], permit.error["message"])
     kind, _, message = str(permit.error["message"]).partition(": ")
-    raise ToolRaised(kind, message)
+    raise rebuilt(kind, message)
+
+
+def rebuilt(kind: str, message: str) -> Exception:
+    """Return an exception of the class of that name, so that frameworks treat it and word it as they did the first."""
+    ahead: list[type[Exception]] = [Exception]
+    while ahead:
+        found = ahead.pop()
+        if found.__name__ == kind:
+            for argument in (message, message[1:-1]):  # KeyError puts what it is given in quotes
+                with contextlib.suppress(Exception):  # classes with ways of their own
+                    made = found.__new__(found)
+                    made.args = (argument,) if argument else ()
+                    if str(made) == message:
+                        return made
+        ahead += found.__subclasses__()
+    return ToolRaised(kind, message)
 
 
 def in_order(value: Any) -> Any:

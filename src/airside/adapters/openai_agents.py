@@ -9,7 +9,6 @@ airside's queue, waits without a process, and covers exactly the call that is th
 
 import contextlib
 import functools
-import inspect
 import json
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -22,6 +21,7 @@ from agents.run import CallModelData, ModelInputData
 from openai import AsyncOpenAI, OpenAIError
 
 from airside.adapters.clients import Gateways, ToolClient, ToolRefused, rehearse
+from airside.adapters.entries import called
 from airside.adapters.gate import Gate, actor_headers, told_of
 from airside.adapters.patience import http_client
 from airside.adapters.port import Context
@@ -76,8 +76,7 @@ async def run(entry: Any, task: Any, context: Context) -> Any:
 async def _ran(entry: Any, task: Any, config: RunConfig, governance: Governance) -> Any:
     made = entry
     if not isinstance(entry, Agent):
-        made = entry(task)
-        made = await made if inspect.isawaitable(made) else made
+        made = await called(entry, task, {})
     if isinstance(made, Agent):
         made = await Runner.run(made, _input(task), run_config=config)
     if not isinstance(made, agents.RunResult | agents.RunResultStreaming):
