@@ -138,7 +138,7 @@ async def test_an_approval_serves_one_call_only(plane: InMemoryPlane, run: Ident
     used = terminal.calls[0].approval_id
 
     class Stale:
-        async def ask(self, call, decision):  # type: ignore[no-untyped-def]
+        async def ask(self, call, decision, tool):  # type: ignore[no-untyped-def]
             answer = await plane.reviewers.ask(call, decision)
             return replace(answer, approval_id=used)
 

@@ -11,8 +11,12 @@ from airside.core.errors import AirsideError, Code
 from airside.core.ports import ApprovalState
 from airside.core.run import RunState
 from airside.runs.isolation.port import AttemptSpec
+from airside.runs.reviewing.chain import Person
+from airside.runs.reviewing.filters import Filter
 from tests.journal import world
 from tests.runs.house import TENANT, House, eventually, house
+
+ANN = Person("ann")
 
 
 async def refunding(plane: House, spec: AttemptSpec) -> bytes:
@@ -35,7 +39,7 @@ async def waiting(plane: House) -> tuple[Any, Any]:
     plane.agents["shop"] = refunding
     run = await plane.submit()
     await plane.until(run, RunState.WAITING_APPROVAL)
-    page = await plane.services.reviews.page(TENANT, state="pending", run_id=run.run_id)
+    page = await plane.services.reviews.page(TENANT, Filter(state="pending", run_id=run.run_id))
     assert len(page.reviews) == 1
     return run, page.reviews[0].approval_id
 
@@ -51,7 +55,7 @@ async def test_approve_lets_the_call_leave_once(plane: House) -> None:
     assert shown.arguments == {"amount": 80}
     assert shown.decision["reasons"][0]["because"] == "over $50"
     assert shown.tool == "refund"
-    decided = await plane.services.reviews.approve(TENANT, approval, "ann", reason="fine")
+    decided = await plane.services.reviews.approve(TENANT, approval, ANN, reason="fine")
     assert (decided.state, decided.decided_by) == ("approved", "ann")
     assert await told(plane, run) == {"told": "Admitted", "arguments": {"amount": 80}}
     assert (await plane.services.reviews.show(TENANT, approval)).consumed_by
@@ -60,7 +64,7 @@ async def test_approve_lets_the_call_leave_once(plane: House) -> None:
 
 async def test_an_edit_reaches_the_agent_and_is_kept_sealed(plane: House) -> None:
     run, approval = await waiting(plane)
-    await plane.services.reviews.approve(TENANT, approval, "ann", arguments=b'{"amount": 40, "why": "half"}')
+    await plane.services.reviews.approve(TENANT, approval, ANN, arguments=b'{"amount": 40, "why": "half"}')
     assert (await told(plane, run))["arguments"] == {"amount": 40, "why": "half"}
     shown = await plane.services.reviews.show(TENANT, approval)
     assert (shown.arguments, shown.edited_arguments) == ({"amount": 80}, {"amount": 40, "why": "half"})
@@ -71,14 +75,14 @@ async def test_an_edit_that_is_no_object_decides_nothing(edit: bytes) -> None:
     async with house("memory:") as plane:
         _, approval = await waiting(plane)
         with pytest.raises(AirsideError) as error:
-            await plane.services.reviews.approve(TENANT, approval, "ann", arguments=edit)
+            await plane.services.reviews.approve(TENANT, approval, ANN, arguments=edit)
         assert error.value.code is Code.INVALID_REQUEST
         assert (await plane.services.reviews.show(TENANT, approval)).state == "pending"
 
 
 async def test_a_denial_is_told_with_its_reason(plane: House) -> None:
     run, approval = await waiting(plane)
-    await plane.services.reviews.deny(TENANT, approval, "ann", reason="too much")
+    await plane.services.reviews.deny(TENANT, approval, ANN, reason="too much")
     assert await told(plane, run) == {"told": "denied", "reason": "too much"}
 
 
@@ -89,9 +93,9 @@ async def test_of_many_deciders_one_wins(plane: House) -> None:
     async def decide(n: int) -> str:
         try:
             if n % 2:
-                await reviews.approve(TENANT, approval, f"person {n}")
+                await reviews.approve(TENANT, approval, Person(f"person {n}"))
             else:
-                await reviews.deny(TENANT, approval, f"person {n}", reason="no")
+                await reviews.deny(TENANT, approval, Person(f"person {n}"), reason="no")
         except AirsideError as error:
             return "lost" if error.code is Code.CONFLICT else error.code
         return f"person {n}"
@@ -109,7 +113,7 @@ async def test_another_tenant_decides_nothing(plane: House) -> None:
     _, approval = await waiting(plane)
     for decide in (plane.services.reviews.approve, plane.services.reviews.show):
         with pytest.raises(AirsideError) as error:
-            await decide("other", approval, *(["eve"] if decide == plane.services.reviews.approve else []))
+            await decide("other", approval, *([Person("eve")] if decide == plane.services.reviews.approve else []))
         assert error.value.code is Code.NOT_FOUND
 
 
@@ -117,7 +121,7 @@ async def test_nobody_decides_in_time(plane: House) -> None:
     run, approval = await waiting(plane)
     await plane.sql("UPDATE approvals SET decide_by_us = 1")
     with pytest.raises(AirsideError) as error:
-        await plane.services.reviews.approve(TENANT, approval, "ann")
+        await plane.services.reviews.approve(TENANT, approval, ANN)
     assert error.value.code is Code.CONFLICT
     await plane.services.sweeper.sweep()
     assert (await told(plane, run))["told"] == "expired"
@@ -126,7 +130,7 @@ async def test_nobody_decides_in_time(plane: House) -> None:
 async def test_an_approval_not_used_in_time_expires(url: str) -> None:
     async with house(url, policy={"approval_use_by_s": 0.000001}) as plane:
         run, approval = await waiting(plane)
-        await plane.services.reviews.approve(TENANT, approval, "ann")
+        await plane.services.reviews.approve(TENANT, approval, ANN)
         assert (await told(plane, run))["told"] == "expired"
 
 
@@ -143,12 +147,12 @@ async def test_two_equal_calls_need_two_approvals(plane: House) -> None:
     plane.agents["shop"] = twice
     run = await plane.submit()
     await plane.until(run, RunState.WAITING_APPROVAL)
-    page = await plane.services.reviews.page(TENANT, state="pending")
+    page = await plane.services.reviews.page(TENANT, Filter(state="pending"))
     assert len(page.reviews) == 2
     first, second = [review.approval_id for review in page.reviews]
-    await plane.services.reviews.approve(TENANT, first, "ann")
+    await plane.services.reviews.approve(TENANT, first, ANN)
     assert (await plane.services.runs.get(TENANT, run.run_id)).state is RunState.WAITING_APPROVAL
-    await plane.services.reviews.deny(TENANT, second, "ann", reason="one is enough")
+    await plane.services.reviews.deny(TENANT, second, ANN, reason="one is enough")
     await plane.until(run, RunState.SUCCEEDED)
     assert {state.approval_id for state in seen} == {first, second}
 
@@ -164,8 +168,8 @@ async def test_an_approval_that_served_a_call_serves_no_other(plane: House) -> N
     plane.agents["shop"] = again
     run = await plane.submit()
     await plane.until(run, RunState.WAITING_APPROVAL)
-    page = await plane.services.reviews.page(TENANT, state="pending")
-    await plane.services.reviews.approve(TENANT, page.reviews[0].approval_id, "ann")
+    page = await plane.services.reviews.page(TENANT, Filter(state="pending"))
+    await plane.services.reviews.approve(TENANT, page.reviews[0].approval_id, ANN)
 
     async def asked_again() -> bool:
         return len((await plane.services.reviews.page(TENANT)).reviews) == 2
@@ -208,6 +212,6 @@ async def test_a_cancelled_run_leaves_nothing_to_decide(plane: House) -> None:
     run, approval = await waiting(plane)
     await plane.services.runs.cancel(TENANT, run.run_id, "ann")
     with pytest.raises(AirsideError) as error:
-        await plane.services.reviews.approve(TENANT, approval, "ann")
+        await plane.services.reviews.approve(TENANT, approval, ANN)
     assert error.value.code is Code.CONFLICT
     assert (await plane.services.reviews.show(TENANT, approval)).state == "expired"

@@ -39,6 +39,8 @@ async def test_no_route_shows_or_changes_what_is_anothers(served: Served, strang
         "resolve": {"finding": "give_up"},
         "move": {"release": "rel_x"},
         "feedback": {"score": 1},
+        "comments": {"text": "hm"},
+        "endorsements": {"argument": "to"},
     }
     tried = 0
     for path, methods in (await served.admin.get("/api/v1/openapi.json")).json()["paths"].items():

@@ -59,17 +59,17 @@ class ConfidenceSettings(Section):
 
     samples_min: int = Field(default=50, ge=10, le=100_000, description="decisions before it says anything")
     review_share: Share = Field(default=0.05, description="calls whose confidence is withheld, so that people see some")
-    agents: dict[str, ConfidenceSource] = {}
+    agents: dict[str, ConfidenceSource] = Field(default={})
 
 
 class ApprovalSettings(Section):
     """The review queue."""
 
-    targets: dict[str, NotifyTarget] = {}
+    targets: dict[str, NotifyTarget] = Field(default={})
     escalation: list[EscalationStep] = Field(default=[], max_length=STEPS_MAX)
     two_person: list[TwoPerson] = Field(default=[], max_length=100)
     four_eyes: list[Name] = Field(default=[], description="agents whose runs are not approved by who submitted them")
-    link_url: str = Field(default="", pattern=r"^(https?://\S+)?$", description="how reviewers reach airside; for links")
+    link_url: str = Field(default="", pattern=r"^(https?://\S+)?$", description="airside as reviewers reach it")
     link_ttl_s: float = Field(default=3_600.0, gt=0, le=604_800, description="how long a signed link works")
     notify_timeout_s: Seconds = 10.0
     notify_tries_max: int = Field(default=8, ge=1, le=30)

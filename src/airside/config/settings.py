@@ -17,6 +17,7 @@ from airside.config.cache import CacheSettings
 from airside.config.context import ContextSettings
 from airside.config.fields import Bytes, Seconds, Section, Usd
 from airside.config.handoffs import HandoffSettings
+from airside.config.policy import PolicySettings
 from airside.config.resilience import NoticeSettings, RateSettings, ResilienceSettings
 from airside.config.routing import FallbackSettings, RoutingSettings
 from airside.config.sandbox import SandboxSettings
@@ -122,15 +123,9 @@ class AgentSettings(Section):
     context: ContextSettings | None = Field(default=None, description="beats the section `context`")
     cache: Literal["off", "exact", "semantic"] | None = Field(default=None, description="beats `cache.mode`")
     env_pass: list[str] = Field(default=[], description="environment variables it may see; an ungated grant")
+    policy: Path | None = Field(default=None, description="rules that narrow the platform's and the tenant's")
+    stage: Literal["shadow", "alpha", "beta", "controlled", "general"] = "general"
     attempts_max: int = Field(default=3, ge=1, le=20, description="attempts after crashes")
-
-
-class PolicySettings(Section):
-    """Where the rules are; without a file everything that has an effect is denied."""
-
-    file: Path | None = None
-    approval_decide_by_s: float = Field(default=86_400.0, gt=0, le=2_592_000, description="how long a reviewer has")
-    approval_use_by_s: float = Field(default=3_600.0, gt=0, le=604_800, description="how long an approval may be used")
 
 
 class RunSettings(Section):

@@ -196,16 +196,17 @@ class Journal(Protocol):
     executor_id: str
     """The name of this process in intents; alive while its lease in `executors` is renewed."""
 
-    async def claimable(self, identity: Identity, request_hash: bytes) -> bool:
+    async def claimable(self, identity: Identity, request_hash: bytes, request_key: bytes = b"") -> bool:
         """Whether `claim` would find something: a look that costs little, because mostly there is nothing."""
         ...
 
-    async def claim(self, identity: Identity, request_hash: bytes) -> Recorded | None:
+    async def claim(self, identity: Identity, request_hash: bytes, request_key: bytes = b"") -> Recorded | None:
         """Claim the lowest occurrence of a request that this attempt has not consumed, or return None.
 
         Considered are calls that are OPEN, HELD or REPLAYABLE with `consumed` below the attempt, and calls of this
         attempt whose client vanished before delivery (`delivered` = 0). Claiming sets `consumed` to the attempt and
-        `delivered` to 1, in one statement, so that concurrent claims get different occurrences.
+        `delivered` to 1, in one statement, so that concurrent claims get different occurrences. A request with a key
+        is given before all others the call that this key has claimed or opened already: it was sent again.
         """
         ...
 
@@ -217,7 +218,7 @@ class Journal(Protocol):
         The occurrence is the next of (run, request hash), or the row's own if the call id is already known (a retry or
         a re-send: then an approval may be consumed by this very call already, and a row that is still open, because
         its executor died, is settled at its full reservation first). A held row is opened again for an idempotent call
-        only; else `outcome_unknown`.
+        only; else `outcome_unknown`. Raises AirsideError `conflict` for a new call whose request key has one already.
         """
         ...
 
@@ -286,6 +287,11 @@ class Keyring(Protocol):
         """Remember a fresh key, once the transaction that wrote it is committed."""
         ...
 
+    @property
+    def link_key(self) -> bytes:
+        """The key (32 bytes) that signs reviewers' links in this installation."""
+        ...
+
 
 class Identities(Protocol):
     """Who is behind a bearer token, and whether they may still make calls."""
@@ -345,11 +351,12 @@ class ApprovalState(Struct, frozen=True, kw_only=True):
 class Approvals(Protocol):
     """The review queue, as the pipeline sees it."""
 
-    async def ask(self, call: Call, decision: Decision) -> ApprovalState:
+    async def ask(self, call: Call, decision: Decision, tool: Tool | None = None) -> ApprovalState:
         """Return the approval of this call, asking for one (and suspending the run) if there is none.
 
-        Like replay, the lowest occurrence of (run, request hash) that this attempt has not met is claimed, so that each
-        approval serves one call. A pending one leaves the run suspending.
+        `tool` is what reviewers' edits are checked against. Like replay, the lowest occurrence of (run, request hash)
+        that this attempt has not met is claimed, so that each approval serves one call. A pending one leaves the run
+        suspending.
         """
         ...
 

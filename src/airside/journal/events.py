@@ -47,6 +47,9 @@ BUDGET_LEVEL: Final = "budget.level"
 BUDGET_LIMITED: Final = "budget.limited"
 BUDGET_UNLIMITED: Final = "budget.unlimited"
 BUDGET_CREDITED: Final = "budget.credited"
+POLICY_CHANGED: Final = "policy.changed"
+POLICY_REJECTED: Final = "policy.rejected"
+TOOLS_LISTED: Final = "tools.listed"
 
 VERSIONS: Final[dict[str, int]] = {
     CALL_INTENT: 1,
@@ -83,6 +86,9 @@ VERSIONS: Final[dict[str, int]] = {
     BUDGET_LIMITED: 1,
     BUDGET_UNLIMITED: 1,
     BUDGET_CREDITED: 1,
+    POLICY_CHANGED: 1,
+    POLICY_REJECTED: 1,
+    TOOLS_LISTED: 1,
 }
 """Every type and the version that is written today."""
 

@@ -76,6 +76,7 @@ class DatabaseKeyring:
     def __init__(self, database: Database, master_key: bytes, *, subjects_max: int = SUBJECTS_MAX) -> None:
         self._database = database
         self._wrapping = AESGCM(_derived(master_key, b"wrap"))
+        self._link_key = _derived(master_key, b"links")
         self._subjects_max = subjects_max
         self._known: OrderedDict[tuple[str, str], SubjectKey] = OrderedDict()
 
@@ -95,6 +96,11 @@ class DatabaseKeyring:
         sealer = SubjectSealer(tenant_id, subject, self._unwrap(tenant_id, subject, wrapped))
         self.keep(tenant_id, subject, sealer)
         return sealer
+
+    @property
+    def link_key(self) -> bytes:
+        """The key (32 bytes) that signs reviewers' links."""
+        return self._link_key
 
     async def prove(self, tenant_id: str) -> None:
         """Raise AirsideError `misconfigured` unless the master key is the one that this database was begun with.

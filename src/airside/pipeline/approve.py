@@ -51,7 +51,7 @@ class Approve:
         if not call.who.supervised:
             rules = rule_names(call.decision)
             raise Refusal(call, Code.APPROVAL_REQUIRED, f"a person must approve this call first (rules: {rules})")
-        answer = await self._approvals.ask(call, call.decision)
+        answer = await self._approvals.ask(call, call.decision, self._tool_of(call))
         if answer.state == "pending":
             await unanswered()
         approved = await self._approved(call, answer)

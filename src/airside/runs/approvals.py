@@ -15,10 +15,13 @@ from airside.core.ids import new_id
 from airside.core.policy import Decision
 from airside.core.ports import ApprovalState, Database, Keyring, Row, Sealed, Transaction
 from airside.core.run import Identity, RunState
+from airside.core.tool import Tool
 from airside.journal import events
 from airside.journal.queries import load
 from airside.runs import parking, transitions
 from airside.runs.record import RunRecord
+from airside.runs.reviewing.intake import Intake, Noted, keep_manifest, tell
+from airside.runs.reviewing.seeds import Seeds
 from airside.runs.signals import Signals
 
 _SQL = load("airside.runs", "approvals.sql")
@@ -28,13 +31,23 @@ _RUNS = load("airside.runs", "runs.sql")
 class RunApprovals:
     """Implements `ports.Approvals`: each approval serves one call, and a new one suspends the run."""
 
-    def __init__(self, database: Database, keyring: Keyring, settings: PolicySettings, signals: Signals) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        settings: PolicySettings,
+        signals: Signals,
+        intake: Intake,
+        seeds: Seeds,
+    ) -> None:
         self._database = database
         self._keyring = keyring
         self._settings = settings
         self._signals = signals
+        self._intake = intake
+        self._seeds = seeds
 
-    async def ask(self, call: Call, decision: Decision) -> ApprovalState:
+    async def ask(self, call: Call, decision: Decision, tool: Tool | None = None) -> ApprovalState:
         """Return the approval of this call, or ask for one and suspend the run; see `ports.Approvals`.
 
         Raises `approval_required` for a run that cannot wait, `attempt_superseded` from an attempt that has ended.
@@ -45,7 +58,10 @@ class RunApprovals:
         key = await self._keyring.subject(who.tenant_id, who.subject)
         sealed = key.seal(canonical.encode(dict(call.arguments or {})))
 
+        asked = False
+
         async def body(tx: Transaction) -> tuple[ApprovalState, Row | None, RunRecord]:
+            nonlocal asked
             run = await transitions.lock(tx, who.tenant_id, who.run_id)
             if run.attempt != who.attempt or run.state is not RunState.RUNNING:
                 raise AirsideError(Code.ATTEMPT_SUPERSEDED)
@@ -57,8 +73,10 @@ class RunApprovals:
                 attempt=who.attempt,
                 call_id=call.call_id,
             )
+            asked = met is None
             if met is None:
-                return await self._request(tx, run, call, decision, sealed)
+                noted = self._intake.note(call, decision, tool, tx.now_us)
+                return await self._request(tx, run, call, decision, sealed, noted)
             state = await _claim(tx, met, call)
             edit = met["edited_arguments"]
             content = edit and await tx.one(
@@ -71,18 +89,22 @@ class RunApprovals:
         state, content, run = await self._database.transact(body)
         if run.suspend:
             self._signals.tell(run)
+        if asked:
+            await self._seeds.perhaps(who.tenant_id)
         if content is None or state.state != "approved":
             return state
         edited = key.open(state.edited_arguments or b"", bytes(content["sealed"]))
         return msgspec.structs.replace(state, edited_arguments=edited)
 
     async def _request(
-        self, tx: Transaction, run: RunRecord, call: Call, decision: Decision, arguments: Sealed
+        self, tx: Transaction, run: RunRecord, call: Call, decision: Decision, arguments: Sealed, noted: Noted
     ) -> tuple[ApprovalState, Row | None, RunRecord]:
         approval_id = new_id("apr")
         await tx.store(arguments)
+        await keep_manifest(tx, run.tenant_id, noted)
         await tx.execute(
             _SQL["add"],
+            **noted.columns,
             tenant_id=run.tenant_id,
             approval_id=approval_id,
             run_id=run.run_id,
@@ -96,6 +118,7 @@ class RunApprovals:
             now_us=tx.now_us,
             decide_by_us=tx.now_us + int(self._settings.approval_decide_by_s * SECOND_US),
         )
+        await tell(tx, run.tenant_id, approval_id, noted.notify, tx.now_us)
         body: dict[str, Any] = {
             "approval": approval_id,
             "tool": call.name,

@@ -17,23 +17,35 @@ WHERE tenant_id = :tenant_id AND approval_id = :approval_id
 -- name: add
 INSERT INTO approvals (tenant_id, approval_id, run_id, call_id, tool, request_hash, canonical_version, arguments,
     edited_arguments, decision, state, claimed, reason, decided_by, requested_us, decide_by_us, decided_us, use_by_us,
-    consumed_by)
+    consumed_by, risk, rank_us, about, tool_hash, required, step, floor, escalate_us, confidence, calibrated)
 VALUES (:tenant_id, :approval_id, :run_id, :call_id, :tool, :request_hash, :canonical_version, :arguments,
-    NULL, :decision, 'pending', :attempt, '', '', :now_us, :decide_by_us, NULL, NULL, '')
+    NULL, :decision, 'pending', :attempt, '', '', :now_us, :decide_by_us, NULL, NULL, '', :risk, :rank_us, :about,
+    :tool_hash, :required, :step, :floor, :escalate_us, :confidence, :calibrated)
 
 -- name: get
-SELECT a.*, r.subject, r.agent, r.state AS run_state, r.labels FROM approvals a
-JOIN runs r ON r.tenant_id = a.tenant_id AND r.run_id = a.run_id
-WHERE a.tenant_id = :tenant_id AND a.approval_id = :approval_id
+-- One item of the queue. A known-bad proposal is not there before its time.
+SELECT * FROM review_queue
+WHERE tenant_id = :tenant_id AND approval_id = :approval_id AND (seeded = 0 OR requested_us <= :now_us)
 
 -- name: page
 -- Newest first, strictly before the cursor. Empty filters match everything.
-SELECT a.*, r.subject, r.agent, r.state AS run_state, r.labels FROM approvals a
-JOIN runs r ON r.tenant_id = a.tenant_id AND r.run_id = a.run_id
-WHERE a.tenant_id = :tenant_id AND (CAST(:state AS TEXT) = '' OR a.state = :state)
-    AND (CAST(:run_id AS TEXT) = '' OR a.run_id = :run_id)
-    AND (a.requested_us < :before_us OR (a.requested_us = :before_us AND a.approval_id < :before_id))
-ORDER BY a.requested_us DESC, a.approval_id DESC LIMIT :n
+SELECT * FROM review_queue
+WHERE tenant_id = :tenant_id AND (seeded = 0 OR requested_us <= :now_us)
+    AND (CAST(:state AS TEXT) = '' OR state = :state) AND (CAST(:run_id AS TEXT) = '' OR run_id = :run_id)
+    AND (CAST(:tool AS TEXT) = '' OR tool = :tool) AND (CAST(:agent AS TEXT) = '' OR agent = :agent)
+    AND risk >= :risk_min
+    AND (requested_us < :from_us OR (requested_us = :from_us AND approval_id < :from_id))
+ORDER BY requested_us DESC, approval_id DESC LIMIT :n
+
+-- name: page_by_risk
+-- Likewise, what to look at first in front.
+SELECT * FROM review_queue
+WHERE tenant_id = :tenant_id AND (seeded = 0 OR requested_us <= :now_us)
+    AND (CAST(:state AS TEXT) = '' OR state = :state) AND (CAST(:run_id AS TEXT) = '' OR run_id = :run_id)
+    AND (CAST(:tool AS TEXT) = '' OR tool = :tool) AND (CAST(:agent AS TEXT) = '' OR agent = :agent)
+    AND risk >= :risk_min
+    AND (rank_us > :from_us OR (rank_us = :from_us AND approval_id > :from_id))
+ORDER BY rank_us, approval_id LIMIT :n
 
 -- name: decide
 -- Of two deciders the database lets one win: the other finds the approval no longer pending.

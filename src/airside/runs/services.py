@@ -30,6 +30,7 @@ from airside.runs.kills import Kills
 from airside.runs.leases import Leases
 from airside.runs.orphans import Orphans
 from airside.runs.parking import Parking
+from airside.runs.reviewing.services import Reviewing
 from airside.runs.reviews import Reviews
 from airside.runs.signals import Signals
 from airside.runs.store import Runs
@@ -58,6 +59,7 @@ class RunServices:
     runs: Runs
     held: Held
     reviews: Reviews
+    reviewing: Reviewing
     keys: Keys
     kills: Kills
     external: External
@@ -112,7 +114,7 @@ class RunServices:
         runs = Runs(database, keyring, settings, current, kills, signals, allowances)
         attempts = Attempts(database, settings, fingerprints, journal.executor_id, kills, signals)
         orphans = Orphans(database, journal, signals)
-        reviews = Reviews(database, keyring, settings.policy, signals)
+        reviewing = Reviewing.build(settings, database, keyring, clock, signals)
         parking = Parking(database, keyring, settings.runs, signals)
         handoffs = Handoffs(database, keyring, settings, current, runs, signals, allowances, clock)
         engine = _engine(settings, fingerprints)
@@ -130,13 +132,14 @@ class RunServices:
         return cls(
             runs=runs,
             held=Held(database, keyring, signals),
-            reviews=reviews,
+            reviews=reviewing.reviews,
+            reviewing=reviewing,
             keys=keys,
             kills=kills,
             external=external,
             webhooks=Webhooks(database, settings.webhooks, clock, webhook_secret, signals),
             identities=TokenIdentities(database, clock, kills, keys, external, signals, tools, allowances),
-            approvals=RunApprovals(database, keyring, settings.policy, signals),
+            approvals=reviewing.approvals,
             handoffs=handoffs,
             suspensions=RunSuspensions(database, signals),
             signals=signals,
@@ -149,7 +152,7 @@ class RunServices:
             engine=engine,
             dispatcher=Dispatcher(database, settings, clock, engine, signals),
             leases=leases,
-            sweeper=Sweeper(database, attempts, orphans, reviews, external, parking, handoffs, signals),
+            sweeper=Sweeper(database, attempts, orphans, reviewing.reviews, external, parking, handoffs, signals),
             worker=worker,
         )
 
@@ -164,7 +167,10 @@ class RunServices:
         self._tasks.append(asyncio.create_task(self.dispatcher.run()))
         self._tasks.append(asyncio.create_task(self.webhooks.run()))
         self._tasks.append(_every(SWEEP_S, self.sweeper.sweep))
+        self._tasks.append(_every(SWEEP_S, self.reviewing.sweep))
+        self._tasks.append(_every(SWEEP_S, self.reviewing.tell))
         self._tasks.append(_every(TIDY_S, self.sweeper.tidy))
+        self._tasks.append(_every(TIDY_S, self.reviewing.escalation.tidy))
         self._tasks.append(_every(TIDY_S, self.engine.recover))
         if self.worker:
             self._tasks.append(_every(WATCH_S, self.worker.watch))
@@ -172,6 +178,7 @@ class RunServices:
     async def close(self) -> None:
         """Stop: what runs here is ended and goes back to the queue, and this process's lease is given up."""
         await _cancel(self._tasks)
+        self.reviewing.notifier.close()
         if self.worker:
             await self.worker.close()
         await self.engine.close()

@@ -12,6 +12,7 @@ from airside.core.ids import new_id
 from airside.core.policy import Decision
 from airside.core.ports import ApprovalState
 from airside.core.run import Identity
+from airside.core.tool import Tool
 from airside.journal import queries
 from airside.journal.backend import Backend
 from airside.testing.clock import FAR_US
@@ -73,7 +74,7 @@ class Reviewers:
         self._backend = backend
         self._suspensions = suspensions
 
-    async def ask(self, call: Call, decision: Decision) -> ApprovalState:
+    async def ask(self, call: Call, decision: Decision, _tool: Tool | None = None) -> ApprovalState:
         """Return the next verdict as an approval that the journal can consume."""
         self.asked.append((call, decision))
         verdict = self.verdicts.pop(0) if self.verdicts else "pending"

@@ -8,10 +8,12 @@ from airside.config.approvals import TwoPerson
 from airside.core.policy import Decision, Verdict
 
 
-def required(decision: Decision, settings: Sequence[TwoPerson], *, agent: str, tool: str, amount: Decimal | None) -> int:
+def required(
+    decision: Decision, settings: Sequence[TwoPerson], *, agent: str, tool: str, amount: Decimal | None
+) -> int:
     """Return the number of different people; the most that any rule or setting wants.
 
-    An amount that cannot be read (infinite) is above every sum; a call without money (None) meets a setting without one.
+    An amount that cannot be read (infinite) is above every sum; one without money (None) meets a setting without a sum.
     """
     asked = [reason.approvals for reason in decision.reasons if reason.verdict is Verdict.ASK]
     configured = [

@@ -1,4 +1,4 @@
-"""How sure an agent is, and what that has been worth: the bands of confidence, calibrated on what reviewers decided (F9).
+"""How sure an agent is, and what that has been worth: bands of confidence, calibrated on what reviewers decided (F9).
 
 What an agent says of itself is untrusted input. It counts for nothing until enough of its calls of the same tool were
 decided by people, and then for what those decisions say. Some calls' confidence is withheld, so that policy sends them
@@ -82,7 +82,7 @@ class Calibrations:
         self._settings = settings
         self._known: Lru[tuple[str, str, str], _Known] = Lru(KEPT_MAX)
 
-    async def __call__(self, call: Call, tool: Tool, facts: Facts) -> Facts:
+    async def __call__(self, call: Call, _tool: Tool, facts: Facts) -> Facts:
         """Return the facts with a calibrated confidence, if there is one."""
         return replace(facts, confidence=await self.of(call))
 

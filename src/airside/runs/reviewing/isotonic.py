@@ -1,6 +1,6 @@
 """Isotonic regression of outcomes on confidence, and how reliable a confidence is. Pure.
 
-Pool adjacent violators (Ayer et al. 1955; Zadrozny and Elkan 2002 for calibration). Three things make the curve careful,
+Pool adjacent violators (Ayer et al. 1955; Zadrozny and Elkan 2002 for calibration). Three things make it careful,
 because it can unlock automation: a block has at least BLOCK_MIN samples, its value is (k + 1) / (n + 2) (Laplace), and
 between two blocks the lower one counts, with nothing below the least confidence that was ever seen.
 """
@@ -64,7 +64,7 @@ def fit(samples: Sequence[Sample], *, samples_min: int) -> Curve | None:
     groups = [list(group) for _, group in groupby(ordered, key=lambda sample: sample.said)]
     blocks = [Block(group[0].said, len(group), sum(sample.good for sample in group)) for group in groups]
     pooled = _pooled(blocks, lambda before, after: before.share >= after.share)
-    large = _pooled(pooled, lambda before, after: before.count < BLOCK_MIN)
+    large = _pooled(pooled, lambda before, _: before.count < BLOCK_MIN)
     if len(large) > 1 and large[-1].count < BLOCK_MIN:
         large[-2:] = [large[-2].joined(large[-1])]
     return Curve(tuple(_pooled(large, lambda before, after: before.value > after.value)))
@@ -81,7 +81,7 @@ def _pooled(blocks: Sequence[Block], violates: Any) -> list[Block]:
 
 
 def reliability(samples: Sequence[Sample]) -> dict[str, Any]:
-    """Return a reliability diagram: ten bins, the Brier score and the expected calibration error (null without samples).
+    """Return a reliability diagram: ten bins, Brier score and expected calibration error (null without samples).
 
     Brier (1950); ECE with equal-width bins (Guo et al. 2017). A bin holds its lower edge, the last one also 1.
     """
