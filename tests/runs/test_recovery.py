@@ -194,11 +194,14 @@ async def test_a_person_says_what_happened(plane: House, finding: Finding) -> No
     await plane.until(run, RunState.HELD)
     calls = await plane.services.held.calls(TENANT, run.run_id)
     assert [call.tool for call in calls] == ["refund"]
+    assert (await plane.services.held.queue(TENANT)).calls == calls
+    assert (await plane.services.held.queue("other")).calls == []
     with pytest.raises(AirsideError) as error:
         await plane.services.held.resolve(TENANT, run.run_id, finding, "ann", call_id="call_unknown")
     assert error.value.code is Code.NOT_FOUND
     await plane.services.held.resolve(TENANT, run.run_id, finding, "ann", result=b'{"refunded": 80}')
     await plane.until(run, RunState.SUCCEEDED)
+    assert (await plane.services.held.queue(TENANT)).calls == []
     assert seen == (['{"result":{"refunded":80}}'] if finding is Finding.HAPPENED else ["made anew"])
     with pytest.raises(AirsideError) as error:
         await plane.services.held.fail(TENANT, run.run_id, "ann")

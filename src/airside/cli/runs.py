@@ -112,6 +112,24 @@ def events(context: typer.Context, run: RunId, json_: Json = False) -> None:
 
 
 @app.command()
+def held(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="calls on the page")] = 50,
+    cursor: Annotated[str, typer.Option(help="next_cursor of the page before")] = "",
+    json_: Json = False,
+) -> None:
+    """List the calls of which nobody knows whether they happened, the longest wait first; then `resolve` their runs."""
+    with session_of(context).client() as client:
+        page = client.get("/api/v1/held", limit=limit, cursor=cursor)
+    if json_:
+        show_json(page)
+        return
+    show_table(page["items"], ("run_id", "call_id", "agent", "tool", "attempt", "opened_us"), "nothing is held")
+    if page["next_cursor"]:
+        say(f"more: airside runs held --cursor {page['next_cursor']}")
+
+
+@app.command()
 def resolve(
     context: typer.Context,
     run: RunId,

@@ -31,6 +31,9 @@ class ManifestSettings(Section):
     cache_ttl_s: float = Field(default=0.0, ge=0, le=2_592_000, description="how long a result may serve again")
     cache_shared: bool = Field(default=False, description="also for another run of the same tenant")
     invalidates: list[str] = Field(default=[], description="tools whose cached results an effect of this one ends")
+    capability: str = Field(
+        default="", pattern=r"^[a-z0-9_-]{0,40}$", description="what it is part of, such as payments: fails as one"
+    )
     cost_usd: Decimal = Field(default=Decimal(0), ge=0, le=1_000_000, description="of one call")
 
 

@@ -28,7 +28,10 @@ RETRY_S = 0.5
 WINDOWS_MAX = 10_000
 PROBED_BY_ANOTHER_S = 1.0  # when to ask again while a probe is under way
 HELD_OPEN_S = 30.0  # and while an operator holds it open
-PREFIXES = ("provider:", "model:", "tool:")
+TENANTS = ("tool:", "capability:", "source:")
+"""What belongs to a tenant; providers and models are shared by all."""
+
+PREFIXES = ("provider:", "model:", *TENANTS)
 NAME_CHARACTERS_MAX = 200
 
 _log = structlog.get_logger(__name__)
@@ -132,9 +135,10 @@ class SharedBreakers:
         """Switch something off until an operator switches it on again, or on. Raises `invalid_request`."""
         if not name.startswith(PREFIXES) or len(name) > NAME_CHARACTERS_MAX:
             raise AirsideError(
-                Code.INVALID_REQUEST, "a breaker is named provider:NAME, model:PROVIDER/NAME or tool:NAME"
+                Code.INVALID_REQUEST,
+                "a breaker is named provider:NAME, model:PROVIDER/NAME, tool:NAME, capability:NAME or source:KIND:NAME",
             )
-        owner = tenant_id if name.startswith("tool:") else SHARED
+        owner = tenant_id if name.startswith(TENANTS) else SHARED
         self._learn(await self._switches.force(Dependency(owner, name), off=off, by=by))
 
     async def known(self, tenant_id: str) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from airside.journal import events
 from airside.journal.queries import load
 from airside.journal.rows import call_of
 from airside.runs import transitions
+from airside.runs.cursor import BEGINNING, PAGE_MAX, cursor_of, place_of
 from airside.runs.record import RunRecord
 from airside.runs.signals import Signals
 
@@ -40,6 +41,15 @@ class HeldCall(Struct, frozen=True):
     tool: str
     attempt: int
     opened_us: int
+    run_id: str
+    agent: str
+
+
+class HeldPage(Struct, frozen=True):
+    """Some held calls and the cursor of the next page; an empty cursor is the end."""
+
+    calls: Sequence[HeldCall]
+    cursor: str
 
 
 class Held:
@@ -53,7 +63,20 @@ class Held:
     async def calls(self, tenant_id: str, run_id: str) -> Sequence[HeldCall]:
         """Return the calls that hold a run, the oldest first."""
         rows = await self._database.read(lambda tx: _held(tx, tenant_id, run_id))
-        return [HeldCall(row["call_id"], row["name"], row["attempt"], row["opened_us"]) for row in rows]
+        return [_call(row) for row in rows]
+
+    async def queue(self, tenant_id: str, *, cursor: str = "", limit: int = 50) -> HeldPage:
+        """Return the held calls of all runs of a tenant, the longest wait first; at most 200."""
+        after_us, after_id = place_of(cursor, BEGINNING)
+        size = max(1, min(limit, PAGE_MAX))
+
+        async def body(tx: Transaction) -> list[HeldCall]:
+            rows = await tx.fetch(_SQL["queue"], tenant_id=tenant_id, after_us=after_us, after_id=after_id, n=size + 1)
+            return [_call(row) for row in rows]
+
+        found = await self._database.read(body)
+        last = found[size - 1] if len(found) > size else None
+        return HeldPage(found[:size], cursor_of(last.opened_us, last.call_id) if last else "")
 
     async def resolve(
         self, tenant_id: str, run_id: str, finding: Finding, by: str, *, call_id: str = "", result: bytes = b""
@@ -101,6 +124,10 @@ class Held:
         moved = await self._database.transact(body)
         self._signals.tell(moved)
         return moved
+
+
+def _call(row: Row) -> HeldCall:
+    return HeldCall(row["call_id"], row["name"], row["attempt"], row["opened_us"], row["run_id"], row["agent"])
 
 
 async def _run(tx: Transaction, tenant_id: str, run_id: str) -> RunRecord:

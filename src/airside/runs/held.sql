@@ -5,6 +5,14 @@ SELECT c.*, r.state AS run_state, r.attempt AS run_attempt, r.agent, r.release, 
 FROM calls c JOIN runs r ON r.tenant_id = c.tenant_id AND r.run_id = c.run_id
 WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.state = 'held' ORDER BY c.opened_us LIMIT 1000
 
+-- name: queue
+-- What waits for somebody to look, the longest wait first, after the cursor (opened_us, call_id).
+SELECT c.run_id, c.call_id, c.name, c.attempt, c.opened_us, r.agent
+FROM runs r JOIN calls c ON c.tenant_id = r.tenant_id AND c.run_id = r.run_id
+WHERE r.state = 'held' AND r.tenant_id = :tenant_id AND c.state = 'held'
+    AND (c.opened_us > :after_us OR (c.opened_us = :after_us AND c.call_id > :after_id))
+ORDER BY c.opened_us, c.call_id LIMIT :n
+
 -- name: resolve
 -- A person has looked: the call has an outcome now. `ok` is replayed, `transient` lets the agent's next try leave.
 UPDATE calls SET state = :state, outcome = :outcome, code = :code, message = :message, closed_us = :now_us

@@ -16,6 +16,7 @@ from airside.server.api import (
     budgets,
     cache,
     health,
+    held,
     keys,
     kills,
     routing,
@@ -27,7 +28,7 @@ from airside.server.readings import Readings
 
 ROUTERS = tuple(
     module.router
-    for module in (runs, run_events, batches, approvals, kills, breakers, budgets, cache, routing, agents, keys)
+    for module in (runs, run_events, held, batches, approvals, kills, breakers, budgets, cache, routing, agents, keys)
 )
 """All that needs a key; the probes stand apart."""
 _PROBLEM = {"description": "A problem (RFC 9457) with a stable `code`; docs/errors.md lists all", "content": {}}

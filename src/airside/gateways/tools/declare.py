@@ -76,6 +76,7 @@ class _Labelling(TypedDict, total=False):
     cache_ttl_s: float
     cache_shared: bool
     invalidates: Sequence[str]
+    capability: str
     cost_usd: str | int | Decimal
 
 
@@ -125,8 +126,9 @@ def tool(
     `roles` says what arguments are (`target amount recipient content id query`), by their paths; `results` what fields
     of the result are (`trusted`, `secret`, `trusted secret`), `""` being the whole; `hosts` where it sends something
     (`HOST:PORT`). A result may serve an equal call of the run for `cache_ttl_s` seconds, with `cache_shared` also of
-    another run of the tenant; `invalidates` names tools whose cached results an effect of this one ends. `cost_usd` is
-    the price of one call.
+    another run of the tenant; `invalidates` names tools whose cached results an effect of this one ends. `capability`
+    names what it is part of, such as `payments`: what fails together is switched off together. `cost_usd` is the price
+    of one call.
 
     Raises ValueError for a declaration that makes no sense, with the function's place.
     """
@@ -173,6 +175,7 @@ def _labelled(manifest: Tool, more: _Labelling, where: str) -> Tool:
             cache_ttl_s=ttl_s,
             cache_shared=more.get("cache_shared", False),
             invalidates=tuple(more.get("invalidates", ())),
+            capability=more.get("capability", ""),
             cost=usd(more.get("cost_usd", 0)),
         )
     except ValueError as error:

@@ -128,6 +128,7 @@ def declare(tool: Tool, manifest: ManifestSettings, *, declared: bool | None = N
         cache_ttl_s=manifest.cache_ttl_s,
         cache_shared=manifest.cache_shared,
         invalidates=tuple(manifest.invalidates),
+        capability=manifest.capability,
         cost=usd(manifest.cost_usd),
         declared=True,
     )

@@ -8,7 +8,7 @@ from pydantic import Field
 from airside.core.errors import AirsideError, Code
 from airside.core.run import Principal
 from airside.plane import Plane
-from airside.resilience.breakers import NAME_CHARACTERS_MAX
+from airside.resilience.breakers import NAME_CHARACTERS_MAX, TENANTS
 from airside.server.api.plane_of import PlaneOf
 from airside.server.api.strict import Body, StrictRoute
 from airside.server.auth import Operator, Viewer
@@ -40,9 +40,9 @@ async def put(new: Switching, principal: Operator, plane: PlaneOf) -> dict[str, 
 
 def _check_reach(key: str, principal: Principal, plane: Plane) -> None:
     """Let only keys of the installation's own tenant switch what all tenants share."""
-    if not key.startswith("tool:") and principal.tenant_id != plane.settings.tenant:
+    if not key.startswith(TENANTS) and principal.tenant_id != plane.settings.tenant:
         raise AirsideError(
             Code.FORBIDDEN,
             "providers and models are shared with other tenants",
-            advice="Switch tools only, or use a key of the tenant that the setting `tenant` names.",
+            advice="Switch tools and the like only, or use a key of the tenant that the setting `tenant` names.",
         )
