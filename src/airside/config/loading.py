@@ -130,11 +130,18 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
                 for name, provider in settings.providers.items()
             },
             "agents": {
-                name: agent.model_copy(update={"path": [folder / path.expanduser() for path in agent.path]})
+                name: agent.model_copy(
+                    update={"path": [folder / path.expanduser() for path in agent.path], "policy": at(agent.policy)}
+                )
                 for name, agent in settings.agents.items()
             },
             "tools": _tools_anchored(settings.tools, folder),
-            "policy": settings.policy.model_copy(update={"file": at(settings.policy.file)}),
+            "policy": settings.policy.model_copy(
+                update={
+                    "file": at(settings.policy.file),
+                    "tenants": {name: at(file) for name, file in settings.policy.tenants.items()},
+                }
+            ),
             "secrets": settings.secrets.model_copy(
                 update={
                     "stores": {
