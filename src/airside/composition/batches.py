@@ -20,7 +20,6 @@ from airside.pipeline.compose import compose
 from airside.pipeline.permit import Permit
 from airside.pipeline.record import Record
 from airside.pipeline.settle import Settle
-from airside.policy.loading import load as load_policy
 from airside.runs.services import RunServices
 
 SETTLE_S = 10.0
@@ -48,7 +47,7 @@ async def open_batches(ground: Ground, services: RunServices, stack: AsyncExitSt
         afterwork,
         budget_wait_s=0.0,  # the batch's own items hold what it would wait for
     )
-    forward = compose([Permit(load_policy(settings.policy.file), tool_of), record], hand_in)
+    forward = compose([Permit(ground.policy, tool_of), record], hand_in)
     limits = Limits(settings.server.body_bytes_max, settings.budgets.reserve_output_tokens, settings.batches)
     desk = BatchDesk(database, ground.keyring, routes, able, services.external.identity, forward, settle, limits)
     stack.push_async_callback(desk.close)

@@ -13,7 +13,7 @@ from airside.gateways.models.embedding.provider import ProviderEmbedder
 from airside.pipeline.afterwork import Afterwork
 
 
-def cache_step(ground: Ground, afterwork: Afterwork, asides: Asides, policy_version: str) -> Cache:
+def cache_step(ground: Ground, afterwork: Afterwork, asides: Asides) -> Cache:
     """Return the cache step."""
     settings = ground.settings.cache
     database, clock = ground.backend.database, ground.clock
@@ -24,7 +24,7 @@ def cache_step(ground: Ground, afterwork: Afterwork, asides: Asides, policy_vers
         savings=Savings(database, clock, afterwork),
     )
     own = {name: agent.cache for name, agent in ground.settings.agents.items()}
-    return Cache(shelves, ground.keyring, clock, afterwork, policy_version, settings, own.get)
+    return Cache(shelves, ground.keyring, clock, afterwork, ground.policy, settings, own.get)
 
 
 def _embedder(settings: Settings, asides: Asides) -> Embedder:

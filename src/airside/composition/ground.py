@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 
 from msgspec import Struct
 
+from airside.composition.policy import open_policy
 from airside.composition.secrets import open_secrets
 from airside.config.installation import database_url, master_key_file, prepare_folder
 from airside.config.settings import Settings
@@ -14,6 +15,7 @@ from airside.journal.backend import Backend, connect
 from airside.journal.master_key import load_master_key
 from airside.journal.observed import ObservedJournal
 from airside.journal.sealing import DatabaseKeyring
+from airside.policy.live import LivePolicy
 from airside.resilience.services import Resilience
 from airside.runs.levels import Levels
 from airside.secrets.service import Secrets
@@ -29,6 +31,7 @@ class Ground(Struct, frozen=True):
     resilience: Resilience
     levels: Levels
     secrets: Secrets
+    policy: LivePolicy
 
 
 async def open_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
@@ -45,4 +48,5 @@ async def open_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
     stack.push_async_callback(levels.settled)
     watched = Backend(backend.database, ObservedJournal(backend.journal, levels))
     secrets = open_secrets(settings, clock, stack)
-    return Ground(settings, clock, watched, keyring, resilience, levels, secrets)
+    policy = open_policy(settings, backend.database, resilience.notices, master_key, stack)
+    return Ground(settings, clock, watched, keyring, resilience, levels, secrets, policy)

@@ -41,7 +41,6 @@ from airside.pipeline.replay import Replay
 from airside.pipeline.retries import RetryBudget
 from airside.pipeline.retry import Retry
 from airside.pipeline.throttle import Throttle
-from airside.policy.loading import load as load_policy
 from airside.runs.recent import RecentCalls
 from airside.runs.services import RunServices
 
@@ -51,7 +50,7 @@ def pipeline(
 ) -> Callable[[Forward], Forward]:
     """Return the one pipeline, in the order that is the design: see docs/architecture.md."""
     settings, clock = ground.settings, ground.clock
-    identities, policy = services.identities, load_policy(settings.policy.file)
+    identities, policy = services.identities, ground.policy
     replay = _replay(ground, services, afterwork)
     calling = _calling(ground, services, afterwork)
     asides = Asides(compose([replay, *calling], ask_provider), routes, EMBEDDINGS)
@@ -71,7 +70,7 @@ def pipeline(
         Permit(policy, tool_of),
         Approve(services.approvals, policy, tool_of, evidence.gathered, rebuild, ground.keyring),
         Context(_context_of(settings), Leaving(asides), ground.resilience.notices),
-        cache_step(ground, afterwork, asides, policy.version),
+        cache_step(ground, afterwork, asides),
         Remembering(Shelf(ground.backend.database, ground.keyring), ground.keyring),
         route_step(ground, afterwork, asides, routes, policy),
         Park(services.suspensions, ground.resilience.breakers, dependencies_of),

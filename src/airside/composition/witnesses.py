@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from airside.composition.ground import Ground
+from airside.composition.policy import policy_witness
 from airside.core.ports import Witness
 from airside.runs.services import RunServices
 
 
-def witnesses(_ground: Ground, _services: RunServices) -> Sequence[Witness]:
+def witnesses(ground: Ground, _services: RunServices) -> Sequence[Witness]:
     """Return the witnesses of this installation."""
-    return ()
+    return (policy_witness(ground.settings, ground.policy, ground.backend.database),)

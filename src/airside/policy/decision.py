@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from airside.core import canonical
 from airside.core.call import Call, CallKind
@@ -18,6 +19,7 @@ from airside.policy.windows import UNLIMITED, Place, Window, limit_of, window_of
 REMEMBERED_MAX = 10_000
 UNSAID = "default"
 """The name under which a call is denied that no rule allows."""
+OBSERVED = "only observed"
 _ORDER = (Verdict.DENY, Verdict.ASK, Verdict.ALLOW)
 
 
@@ -69,6 +71,12 @@ class RulePolicy:
         """Return the verdict on a call, with the rules that led to it."""
         if call.kind is CallKind.TOOL and tool is None:
             return self._denied("unknown-tool", f"no tool {call.name} exists for this agent")
+        decision = self._decided(call, tool)
+        if self.rules.mode is Mode.ENFORCE or decision.verdict is Verdict.ALLOW:
+            return decision
+        return Decision(Verdict.ALLOW, tuple(map(_observed, decision.reasons)), self.version, decision.links)
+
+    def _decided(self, call: Call, tool: Tool | None) -> Decision:
         subject = subject_of(call, tool)
         applicable = self._applicable.get(subject) or self._remembered(subject)
         if tool is None:
@@ -132,6 +140,8 @@ class RulePolicy:
         if subject.kind is CallKind.MODEL and self.rules.models is Verdict.ALLOW:
             said = Reason("models", Verdict.ALLOW, "model calls are allowed by default")
             return Decision(Verdict.ALLOW, (said, *observed), self.version)
+        if self.place.layer and self.rules.otherwise is not Verdict.DENY:
+            return Decision(Verdict.ALLOW, observed, self.version)
         problem = f" ({seen.money.problem})" if seen is not None and seen.money.problem else ""
         return self._denied(UNSAID, f"no rule allows {subject.name} to agent {subject.agent}{problem}", observed)
 
@@ -183,9 +193,13 @@ def _reason(spoken: Spoken, seen: Seen | None) -> Reason:
     if unclear:
         notes.append(f"cannot be told, so the rule holds: {', '.join(unclear)}")
     if rule.mode is Mode.OBSERVE:
-        notes.append("only observed")
+        notes.append(OBSERVED)
     said = because + "".join([f" ({note})" for note in notes])
     return Reason(rule.name, rule.then, said, rule.approvals, rule.escalate)
+
+
+def _observed(reason: Reason) -> Reason:
+    return replace(reason, because=f"{reason.because} ({OBSERVED})")
 
 
 def _counters(decision: Decision, applicable: Applicable, spoken: Sequence[Spoken], seen: Seen) -> tuple[Counter, ...]:

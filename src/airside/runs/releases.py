@@ -9,6 +9,7 @@ from airside.core.ports import Database, Transaction
 from airside.core.release import Release
 from airside.journal import events
 from airside.journal.queries import load
+from airside.policy.loading import load as load_policy
 from airside.runs.record import RunRecord
 
 _SQL = load("airside.runs", "releases.sql")
@@ -20,7 +21,8 @@ def configured(settings: Settings) -> Mapping[str, Release]:
 
 
 def _manifest(agent: AgentSettings) -> dict[str, object]:
-    return agent.model_dump(mode="json", include={"adapter", "entry", "command", "path", "model", "tools"})
+    manifest = agent.model_dump(mode="json", include={"adapter", "entry", "command", "path", "model", "tools"})
+    return manifest if agent.policy is None else manifest | {"policy": load_policy(agent.policy).version}
 
 
 async def record(database: Database, tenant_id: str, releases: Mapping[str, Release]) -> None:

@@ -119,8 +119,9 @@ async def caches(
         uniform = [1.0]
         semantic = Semantic(store, embedder, chosen.semantic, plane.clock, lambda: uniform[0])
         savings = Savings(plane.backend.database, plane.clock, plane.afterwork)
-        cache = Cache(
-            Shelves(store, semantic, savings), plane.keyring, plane.clock, plane.afterwork, policy_version, chosen
-        )
+        policy = load(None)
+        policy.version = policy_version
+        shelves = Shelves(store, semantic, savings)
+        cache = Cache(shelves, plane.keyring, plane.clock, plane.afterwork, policy, chosen)
         async with world(_Piped(plane, cache)) as w:
             yield Caches(w, plane, embedder, store, cache, uniform)

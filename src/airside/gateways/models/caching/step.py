@@ -16,7 +16,7 @@ from airside.config.cache import CacheSettings
 from airside.core.call import Call, CallState, Need, Outcome, Usage
 from airside.core.clock import Clock
 from airside.core.errors import AirsideError, Code
-from airside.core.ports import Forward, Keyring, SubjectKey
+from airside.core.ports import Forward, Keyring, Policy, SubjectKey
 from airside.gateways.models.caching.inflight import InFlight, joined
 from airside.gateways.models.caching.keys import SHARED_SUBJECT, Room, entry_key, part_key, room_of
 from airside.gateways.models.caching.remembered import Remembered, answer_of, keepable, ready, text_of
@@ -61,7 +61,7 @@ class Cache:
         keyring: Keyring,
         clock: Clock,
         afterwork: Afterwork,
-        policy_version: str,
+        policy: Policy,
         settings: CacheSettings,
         mode_of: Callable[[str], Mode | None] = lambda _: None,
     ) -> None:
@@ -71,7 +71,7 @@ class Cache:
         self._keyring = keyring
         self._clock = clock
         self._afterwork = afterwork
-        self._policy_version = policy_version
+        self._policy = policy
         self._settings = settings
         self._mode_of = mode_of
         self.in_flight = InFlight()
@@ -90,7 +90,7 @@ class Cache:
         key = await self._keyring_of(call)
         if key is None:
             return self._counted(call, await forward(call))
-        room = room_of(call, ask.request, self._settings, self._policy_version)
+        room = room_of(call, ask.request, self._settings, self._policy.version)
         sought = _Sought(call, ask, asked, room, key, entry_key(key, room, call.parts))
         return await self._sought(sought, forward)
 
