@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from airside.adapters.inline import run_agent
+from airside.composition.approvals import open_reviews
 from airside.composition.batches import Batches, open_batches
 from airside.composition.gateways import Asgi, open_gateways
 from airside.composition.ground import Ground, open_ground
@@ -67,6 +68,7 @@ class Plane(Struct, kw_only=True, frozen=True):
         async with AsyncExitStack() as stack:
             ground = await open_ground(settings, stack)
             services = _services(ground, wanted, meeting, stack)
+            open_reviews(ground, services)
             await services.leases.renew()  # before the first call, so that its executor counts as alive
             batches = await open_batches(ground, services, stack, keeping=Role.GATEWAY in wanted)
             gateways = await open_gateways(ground, services, stack) if Role.GATEWAY in wanted else None

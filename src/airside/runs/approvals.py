@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from airside.config.settings import PolicySettings
+from airside.config.policy import PolicySettings
 from airside.core import canonical
 from airside.core.call import Call
 from airside.core.clock import SECOND_US

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airside.config.approvals import ApprovalSettings
-from airside.config.settings import PolicySettings
+from airside.config.policy import PolicySettings
 from airside.core import canonical
 from airside.core.clock import SECOND_US
 from airside.core.errors import AirsideError, Code

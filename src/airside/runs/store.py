@@ -104,7 +104,7 @@ class Runs:
             if add_key:
                 await add_key(tx)
             await self._allowances.make(tx, task.tenant_id, nodes)
-            await submission.write(tx, run, sealed)
+            await submission.write(tx, run, sealed, task.by)
             return run
 
         run = await self._database.transact(body)

@@ -34,7 +34,8 @@ class Submission(Struct, frozen=True, kw_only=True):
 
     `labels` may name `business_unit`, `workflow`, `customer` and `user`; the customer, else the user, is the subject
     whose data the run handles. It begins not before `not_before_us`, and with the window `off_peak` not before that
-    window opens. `priority` is -100 to 100 and, as with `nice`, the lower number goes first.
+    window opens. `priority` is -100 to 100 and, as with `nice`, the lower number goes first. `by` is
+    the name of the key that submitted it.
     """
 
     tenant_id: str
@@ -47,6 +48,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     parent_run_id: str = ""
     not_before_us: int = 0
     window: str = ""
+    by: str = ""
 
     @property
     def fingerprint(self) -> bytes:
@@ -54,6 +56,7 @@ class Submission(Struct, frozen=True, kw_only=True):
         parts = msgspec.to_builtins(self, builtin_types=(bytes,)) | {
             "input": self.input.decode(),
             "idempotency_key": "",
+            "by": "",
         }
         return hashlib.sha256(canonical.encode(parts)).digest()
 
@@ -141,10 +144,10 @@ def fresh(
     )
 
 
-async def write(tx: Transaction, run: RunRecord, content: Sealed) -> None:
+async def write(tx: Transaction, run: RunRecord, content: Sealed, by: str = "") -> None:
     """Write a new run with its sealed input."""
     await tx.store(content)
-    await transitions.insert(tx, run)
+    await transitions.insert(tx, run, by)
 
 
 async def take_key(tx: Transaction, submission: Submission, run_id: str) -> RunRecord | None:

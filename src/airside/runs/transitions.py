@@ -44,10 +44,10 @@ def _found(row: Row | None, run_id: str) -> RunRecord:
     return of_row(row)
 
 
-async def insert(tx: Transaction, run: RunRecord) -> None:
-    """Write a new run and the entry that it exists."""
+async def insert(tx: Transaction, run: RunRecord, by: str = "") -> None:
+    """Write a new run and the entry that it exists; `by` names the person or program that submitted it."""
     await tx.execute(_SQL["insert"], **msgspec.to_builtins(run, builtin_types=(bytes,)))
-    await tx.append(state_entry(run, None, ""))
+    await tx.append(state_entry(run, None, by))
 
 
 async def move(

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from airside.core.errors import AirsideError
 from airside.plane import Plane
+from airside.server import review_links
 from airside.server.api import (
     agents,
     approvals,
@@ -57,6 +58,6 @@ def build(plane: Plane, *, serve_api: bool) -> FastAPI:
     app.add_exception_handler(HTTPException, on_http_error)
     app.include_router(health.router)
     if serve_api:
-        for router in ROUTERS:
+        for router in (*ROUTERS, review_links.router):
             app.include_router(router)
     return app

@@ -82,9 +82,9 @@ class Calibrations:
         self._settings = settings
         self._known: Lru[tuple[str, str, str], _Known] = Lru(KEPT_MAX)
 
-    async def __call__(self, call: Call, _tool: Tool, facts: Facts) -> Facts:
+    async def __call__(self, call: Call, tool: Tool, facts: Facts) -> Facts:
         """Return the facts with a calibrated confidence, if there is one."""
-        return replace(facts, confidence=await self.of(call))
+        return replace(facts, confidence=await self.of(call, tool))
 
     def raw(self, call: Call) -> float | None:
         """Return what the agent says of this call."""
@@ -94,12 +94,12 @@ class Calibrations:
         """Return the profile of an agent: `default` or `finance`."""
         return self._source(agent).profile
 
-    async def of(self, call: Call) -> float | None:
+    async def of(self, call: Call, tool: Tool) -> float | None:
         """Return the share of calls like this one, at its agent's confidence, that people approved as proposed."""
         raw = self.raw(call)
         if raw is None or self._withheld(call):
             return None
-        curve = await self._curve(call.who.tenant_id, call.who.agent, call.name)
+        curve = await self._curve(call.who.tenant_id, call.who.agent, tool.name)
         return None if curve is None else curve.at(raw)
 
     async def samples(self, tenant_id: str, agent: str, tool: str) -> Sequence[isotonic.Sample]:

@@ -74,6 +74,7 @@ async def submit(
             idempotency_key=idempotency_key,
             not_before_us=new.not_before_us,
             window=new.window,
+            by=principal.name,
         )
     )
     response.headers["location"] = f"/api/v1/runs/{run.run_id}"
