@@ -9,6 +9,7 @@ from airside.composition.ground import Ground
 from airside.composition.pipelines import pipeline
 from airside.composition.sandbox import CallsOfCode, code_tool
 from airside.composition.secrets import egress_step
+from airside.composition.tools import manifests, open_sources
 from airside.core.tool import Tool
 from airside.gateways.http import Receive, Scope, Send
 from airside.gateways.models.faces import PATHS as MODEL_PATHS
@@ -24,6 +25,7 @@ from airside.gateways.tools.gateway import ToolGateway
 from airside.gateways.tools.hosted import HostedTools
 from airside.gateways.tools.local import LocalFace
 from airside.gateways.tools.mcp import McpFace
+from airside.gateways.tools.pins import Pins
 from airside.gateways.tools.recall import RECALL, Recall
 from airside.gateways.tools.remembering.outdate import Outdate
 from airside.gateways.tools.remembering.shelf import Shelf
@@ -62,16 +64,19 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
     built_in: list[tuple[Tool, Execute]] = [(RECALL, recall), *[(tool, handoffs) for tool in handoffs.tools()]]
     calls_of_code = CallsOfCode()
     built_in += code_tool(ground, calls_of_code, stack)
-    catalogue = ToolCatalogue(settings.tools.local, built_in)
+    said = manifests(ground)
+    catalogue = ToolCatalogue(settings.tools.local, built_in, said)
     hosted = HostedTools(settings.tools, catalogue.set_hosted)
     await hosted.start()
     stack.push_async_callback(hosted.close)
+    await open_sources(ground, catalogue, said, stack)
+    pins = Pins(ground.backend.database, catalogue)
     egress = egress_step(settings, ground.secrets, ground.resilience.notices, ground.clock)
     outdate = Outdate(Shelf(ground.backend.database, ground.keyring))
-    tools = ToolGateway(lambda terminal: steps(compose([outdate, egress], terminal)), catalogue, hosted)
+    tools = ToolGateway(lambda terminal: steps(compose([outdate, egress], terminal)), catalogue, hosted, pins)
     calls_of_code.go_through(tools, catalogue)
     body_bytes_max = settings.server.body_bytes_max
-    mcp = McpFace(tools, catalogue, identities, body_bytes_max=body_bytes_max)
+    mcp = McpFace(tools, catalogue, identities, body_bytes_max=body_bytes_max, pins=pins)
     await stack.enter_async_context(mcp.running())
     local = LocalFace(
         tools,

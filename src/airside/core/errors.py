@@ -47,6 +47,7 @@ class Code(StrEnum):
     SECRET_DENIED = "secret_denied"
     SECRET_REFUSED = "secret_refused"
     TOOL_FAILED = "tool_failed"
+    TOOL_CHANGED = "tool_changed"
     AGENT_FAILED = "agent_failed"
     CANCELLED = "cancelled"
     MISCONFIGURED = "misconfigured"
@@ -173,6 +174,11 @@ MEANINGS: Mapping[Code, Meaning] = MappingProxyType(
             "airside asked its store for a newer one; see whether the two still belong together.",
         ),
         Code.TOOL_FAILED: Meaning(502, "The tool raised an error", "The message is the tool's own."),
+        Code.TOOL_CHANGED: Meaning(
+            409,
+            "The tool is not what this run was shown",
+            "A new run sees it as it is now; look at what changed with `airside tools check`.",
+        ),
         Code.AGENT_FAILED: Meaning(500, "The agent's own code failed", "Read the run's error; fix the agent."),
         Code.CANCELLED: Meaning(403, "The run was cancelled", "Submit it again if it is still wanted."),
         Code.MISCONFIGURED: Meaning(500, "The configuration is not usable", "Correct the setting the message names."),

@@ -14,8 +14,8 @@ class Fault(StrEnum):
     TIMEOUT = "timeout"  # the tool did not answer in time; it may still be at work
 
 
-def fault_error(call: Call, fault: Fault) -> AirsideError:
-    """Return the error of a call whose execution met a fault.
+def fault_error(call: Call, fault: Fault, died: str = "the tool host died") -> AirsideError:
+    """Return the error of a call whose execution met a fault; `died` says what has died, if something has.
 
     TransientError where sending it again is safe: nothing happened, or it reads, or it honours its idempotency key.
     Else `outcome_unknown`: the effect may have happened, and only a person can tell.
@@ -29,7 +29,7 @@ def fault_error(call: Call, fault: Fault) -> AirsideError:
     if fault is Fault.TIMEOUT:
         code, what = Code.UPSTREAM_TIMEOUT, f"{call.name} did not answer within {call.timeout_s} s"
     else:
-        code, what = Code.UPSTREAM_FAILED, f"the tool host died while it executed {call.name}"
+        code, what = Code.UPSTREAM_FAILED, f"{died} while it executed {call.name}"
     if call.side_effect and not call.idempotent:
         return AirsideError(Code.OUTCOME_UNKNOWN, f"{what}; whether it took effect is unknown")
     return TransientError(code, what)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from airside.core.call import Call, Outcome
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Forward
-from airside.gateways.tools.catalogue import Listed
+from airside.gateways.tools.catalogue import Listed, offered
 from airside.pipeline.refusal import Refusal
 
 
@@ -27,7 +27,7 @@ class Fit:
         if isinstance(call.payload, Unlisted):
             raise Refusal(call, Code.UNKNOWN_TOOL, f"there is no tool {call.name!r}")
         if isinstance(call.payload, Listed):
-            if not call.local and call.name not in call.who.tools:
+            if not call.local and not offered(call.name, call.who.tools):
                 raise Refusal(call, Code.UNKNOWN_TOOL, f"agent {call.who.agent} is not offered a tool {call.name!r}")
             try:
                 call.payload.schema.check(call.arguments)

@@ -18,6 +18,7 @@ from airside.gateways.tools.catalogue import Listed, ToolCatalogue
 from airside.gateways.tools.declare import NAME
 from airside.gateways.tools.fit import Unlisted
 from airside.gateways.tools.hosted import HostedTools
+from airside.gateways.tools.pins import Pins
 
 LOCAL_UPSTREAM = "local"
 HOSTED_UPSTREAM = "hosted"
@@ -34,9 +35,14 @@ class ToolGateway:
     """
 
     def __init__(
-        self, pipeline: Callable[[Forward], Forward], catalogue: ToolCatalogue, hosted: HostedTools | None
+        self,
+        pipeline: Callable[[Forward], Forward],
+        catalogue: ToolCatalogue,
+        hosted: HostedTools | None,
+        pins: Pins | None = None,
     ) -> None:
         self._catalogue = catalogue
+        self._pins = pins
         self._hosted = hosted
         self._forward = pipeline(self._execute)
 
@@ -68,10 +74,13 @@ class ToolGateway:
                 edited=call.edited,
                 arguments=call.parts[0],
             )
-        execute = call.payload.execute if isinstance(call.payload, Listed) else None
-        if execute is not None:
-            body = pack(await execute(call), edited_arguments)
-            return Outcome(state=CallState.OK, body=body, upstream=BUILT_IN_UPSTREAM, call_id=call.call_id)
+        listed = call.payload if isinstance(call.payload, Listed) else None
+        if listed is not None and listed.execute is not None:
+            if self._pins is not None:
+                await self._pins.check(call.who, listed)
+            body = pack(await listed.execute(call), edited_arguments)
+            upstream = listed.tool.source or BUILT_IN_UPSTREAM
+            return Outcome(state=CallState.OK, body=body, upstream=upstream, call_id=call.call_id)
         if self._hosted is None:
             raise AirsideError(Code.MISCONFIGURED, "this process has no tool host")
         answer = await self._hosted.execute(call)

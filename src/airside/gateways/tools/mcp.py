@@ -21,17 +21,18 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
-from msgspec import UNSET, Struct
+from msgspec import Struct
 from starlette.requests import Request
 
 from airside.core import canonical
-from airside.core.call import Outcome
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Identities
 from airside.gateways import http
-from airside.gateways.tools.answer import edit_note, error_value, unpack
+from airside.gateways.tools.answer import error_value
 from airside.gateways.tools.catalogue import ToolCatalogue
 from airside.gateways.tools.gateway import ToolGateway
+from airside.gateways.tools.mcp_answers import error_result, page, result
+from airside.gateways.tools.pins import Pins
 
 RPC_INVALID_REQUEST: Final = -32600
 RPC_REFUSED: Final = -32000
@@ -77,8 +78,15 @@ class McpFace:
     """An ASGI application; it serves inside of `running`."""
 
     def __init__(
-        self, gateway: ToolGateway, catalogue: ToolCatalogue, identities: Identities, *, body_bytes_max: int
+        self,
+        gateway: ToolGateway,
+        catalogue: ToolCatalogue,
+        identities: Identities,
+        *,
+        body_bytes_max: int,
+        pins: Pins | None = None,
     ) -> None:
+        self._pins = pins
         self._gateway = gateway
         self._catalogue = catalogue
         self._identities = identities
@@ -151,7 +159,7 @@ class McpFace:
         if not isinstance(params, dict):
             raise AirsideError(Code.INVALID_REQUEST, "params must be an object")
         if message["method"] == "tools/list":
-            result = {"tools": await self._list(exchange)}
+            result = await self._list(exchange, params.get("cursor"))
         else:
             name, arguments = params.get("name"), params.get("arguments")
             if not isinstance(name, str):
@@ -182,11 +190,11 @@ class McpFace:
         await self._sessions.handle_request(inner, replay, annotate)
 
     async def _on_list(
-        self, context: ServerRequestContext[dict[str, Any], Request], _params: types.PaginatedRequestParams | None
+        self, context: ServerRequestContext[dict[str, Any], Request], params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
         exchange = _exchange(context)
         try:
-            return types.ListToolsResult.model_validate({"tools": await self._list(exchange)})
+            return types.ListToolsResult.model_validate(await self._list(exchange, params.cursor if params else None))
         except AirsideError as error:
             _fail(exchange, error)
 
@@ -208,13 +216,12 @@ class McpFace:
         finally:
             work.cancel()
 
-    async def _list(self, exchange: _Exchange) -> list[dict[str, Any]]:
+    async def _list(self, exchange: _Exchange, cursor: Any) -> dict[str, Any]:
         identity = await self._identities.resolve(exchange.caller.token, exchange.caller.run)
-        return [
-            {"name": tool.name, "description": tool.description, "inputSchema": dict(tool.schema)}
-            for tool in self._catalogue.manifests()
-            if tool.name in identity.tools
-        ]
+        tools = self._catalogue.hosted_for(identity.tools)
+        if self._pins is not None:
+            tools = await self._pins.shown(identity, tools)
+        return page([listed.tool for listed in tools], cursor if isinstance(cursor, str) else None)
 
     async def _call(self, exchange: _Exchange, name: str, arguments: Any) -> dict[str, Any]:
         try:
@@ -223,45 +230,13 @@ class McpFace:
             exchange.call_id, exchange.at_us, exchange.replayed = error.call_id, error.at_us, error.replayed
             if error.code in STOPPING:
                 raise
-            return _error_result(error)
+            return dict(error_result(error))
         exchange.call_id, exchange.at_us, exchange.replayed = outcome.call_id, outcome.at_us, outcome.replayed
-        return _result(outcome)
+        return result(outcome, self._catalogue.lookup(name))
 
     def _schema_of(self, name: str) -> Mapping[str, Any] | None:
         tool = self._catalogue.lookup(name)
         return tool.schema if tool else None
-
-
-def _result(outcome: Outcome) -> dict[str, Any]:
-    """Return a tool's answer as MCP has it: text always, structured if it is an object.
-
-    An edited call has no structured content, because clients that use it would not read the note. `airside/text` says
-    that the text is the result itself, a string, and not JSON to be parsed.
-    """
-    answer = unpack(outcome.body)
-    value = msgspec.json.decode(answer.result)
-    text = value if isinstance(value, str) else bytes(answer.result).decode()
-    meta: dict[str, Any] = {"airside/text": True} if isinstance(value, str) else {}
-    result: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": False}
-    if answer.edited_arguments is not UNSET:
-        result["content"].insert(0, {"type": "text", "text": edit_note(answer)})
-        meta["airside/edited_arguments"] = msgspec.json.decode(answer.edited_arguments)
-    elif isinstance(value, dict):
-        result["structuredContent"] = value
-    if meta:
-        result["_meta"] = meta
-    return result
-
-
-def _error_result(error: AirsideError) -> dict[str, Any]:
-    text = f"{error.code}: {error.message}"
-    if error.code is not Code.TOOL_FAILED:
-        text += f". {error.advice}"
-    return {
-        "content": [{"type": "text", "text": text}],
-        "isError": True,
-        "_meta": {"airside/error": error_value(error)},
-    }
 
 
 def _exchange(context: ServerRequestContext[dict[str, Any], Request]) -> _Exchange:

@@ -1,0 +1,56 @@
+"""Where tools come from beside the tool host: MCP servers and HTTP APIs, as the settings name them."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from airside.composition.ground import Ground
+from airside.core.ports import Database, Transaction
+from airside.core.run import TERMINAL, RunState
+from airside.gateways.tools.catalogue import ToolCatalogue
+from airside.gateways.tools.manifest import Manifests, load_manifests
+from airside.gateways.tools.mcp_servers.pool import Holder
+from airside.gateways.tools.mcp_servers.server import McpServer, Surroundings
+from airside.journal import queries
+
+_SQL = queries.load("airside.gateways.tools", "pins.sql")
+
+
+def manifests(ground: Ground) -> Manifests:
+    """Return what the configured manifest files say; raises AirsideError `misconfigured`."""
+    return load_manifests(ground.settings.tools.manifests)
+
+
+async def open_sources(
+    ground: Ground, catalogue: ToolCatalogue, said: Manifests, stack: AsyncExitStack
+) -> Sequence[McpServer]:
+    """Connect to the configured sources, all at once; one that does not answer has no tools until it does."""
+    around = Surroundings(
+        ground.backend.database,
+        ground.keyring,
+        ground.resilience.notices,
+        ground.clock,
+        ground.settings.tenant,
+        lambda holders: _ended(ground.backend.database, holders),
+        ground.secrets,
+    )
+    servers = [
+        McpServer(name, settings, said, around, catalogue.set_foreign)
+        for name, settings in ground.settings.tools.mcp.items()
+    ]
+    for server in servers:
+        stack.push_async_callback(server.close)
+    await asyncio.gather(*[server.start() for server in servers])
+    return servers
+
+
+async def _ended(database: Database, holders: Sequence[Holder]) -> list[Holder]:
+    async def look(tx: Transaction) -> list[Holder]:
+        over = []
+        for holder in holders:
+            row = await tx.one(_SQL["run_state"], tenant_id=holder.tenant_id, run_id=holder.run_id)
+            if row is None or RunState(row["state"]) in TERMINAL:
+                over.append(holder)
+        return over
+
+    return await database.read(look)

@@ -1,0 +1,1 @@
+"""MCP servers as sources of tools: airside is their client."""
