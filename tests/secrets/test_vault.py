@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from airside.config.secrets import SecretSettings, StoreSettings
@@ -216,3 +217,44 @@ async def test_rotation_under_load_fails_no_call(bao: str, name: str, tmp_path: 
     assert retried >= 8
     assert calls > 200
     await secrets.close()
+
+
+@pytest.mark.postgres
+async def test_credentials_of_a_database_are_made_renewed_and_given_back(
+    bao: str, postgres_url: str, tmp_path: Path
+) -> None:
+    client = root(bao)
+    mount = f"database-{next(_names).rpartition('/')[2]}"
+    client.sys.enable_secrets_engine("database", path=mount)
+    client.secrets.database.configure(
+        name="pg",
+        plugin_name="postgresql-database-plugin",
+        allowed_roles=["app", "brief"],
+        connection_url=postgres_url,
+        mount_point=mount,
+    )
+    create = """CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'"""
+    for role, ttl in {"app": "300s", "brief": "2s"}.items():
+        client.secrets.database.create_role(
+            name=role, db_name="pg", creation_statements=[create], default_ttl=ttl, max_ttl="600s", mount_point=mount
+        )
+
+    def roles() -> set[str]:
+        with psycopg.connect(postgres_url) as connection:
+            return {row[0] for row in connection.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-%'")}
+
+    store = vault(bao, tmp_path, engine="dynamic", mount=f"{mount}/creds")
+    secrets = around(store, ttl_s=3_600)
+    user = await secrets.resolve("secret://house/app#username", tenant_id="acme")
+    password = await secrets.resolve("secret://house/app#password", tenant_id="acme")
+    assert roles() == {user.value}
+    assert secrets.watch.found_in("acme", password.value) == ("secret://house/app#password",)
+    again = await store.renew(await store.fetch("app"))
+    assert again is not None
+    assert again.lease_s > 200
+    other = await secrets.resolve("secret://house/app#username", tenant_id="rival")
+    assert other.value != user.value  # a tenant's credentials are its own
+    brief = await secrets.resolve("secret://house/brief#username", valid_s=30)
+    assert brief.expires_s - SystemClock().monotonic_s() <= 2
+    await secrets.close()
+    assert roles() == set()

@@ -13,6 +13,8 @@ from airside.gateways.models.batches.desk import BatchDesk, Limits, hand_in
 from airside.gateways.models.batches.keeper import BatchKeeper
 from airside.gateways.models.batches.openai import OpenAIBatches
 from airside.gateways.models.batches.port import BatchProvider
+from airside.gateways.models.providers.configured import with_secrets
+from airside.gateways.models.providers.openai import OpenAI
 from airside.gateways.models.upstream_http1 import Http1Upstream
 from airside.gateways.tools.gateway import tool_of
 from airside.pipeline.afterwork import Afterwork
@@ -21,6 +23,7 @@ from airside.pipeline.permit import Permit
 from airside.pipeline.record import Record
 from airside.pipeline.settle import Settle
 from airside.runs.services import RunServices
+from airside.secrets.service import Secrets
 
 SETTLE_S = 10.0
 
@@ -38,7 +41,7 @@ async def open_batches(ground: Ground, services: RunServices, stack: AsyncExitSt
     afterwork = Afterwork(clock)
     stack.push_async_callback(afterwork.drain, SETTLE_S)
     settle = Settle(ground.backend.journal, ground.keyring, afterwork)
-    routes, able = priced_routes(settings), _providers(settings)
+    routes, able = priced_routes(settings), _providers(settings, ground.secrets)
     record = Record(
         ground.backend.journal,
         ground.keyring,
@@ -57,9 +60,14 @@ async def open_batches(ground: Ground, services: RunServices, stack: AsyncExitSt
     return Batches(desk, keeper)
 
 
-def _providers(settings: Settings) -> Mapping[str, BatchProvider]:
+def _providers(settings: Settings, secrets: Secrets) -> Mapping[str, BatchProvider]:
     return {
-        name: OpenAIBatches(name, provider, Http1Upstream(connections_max=4))
+        name: OpenAIBatches(
+            name,
+            provider,
+            with_secrets(name, provider, OpenAI(name, provider), secrets),
+            Http1Upstream(connections_max=4),
+        )
         for name, provider in settings.providers.items()
         if provider.kind == "openai"
     }

@@ -50,7 +50,7 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
     settings, identities, journal = ground.settings, services.identities, ground.backend.journal
     afterwork = Afterwork(ground.clock)
     stack.push_async_callback(afterwork.drain, SETTLE_S)
-    answering = providers(settings.providers, mark_prefixes=settings.cache.prompt == "auto")
+    answering = providers(settings.providers, mark_prefixes=settings.cache.prompt == "auto", secrets=ground.secrets)
     routes = Routes(answering, settings.models, settings.model_provider, stand_ins(settings.routing))
     steps = pipeline(ground, services, afterwork, routes)
 

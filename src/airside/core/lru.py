@@ -1,6 +1,7 @@
 """A map with a bound: what was not used for longest leaves when there is too much."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -16,6 +17,9 @@ class Lru(Generic[K, V]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(tuple(self._entries))
 
     def get(self, key: K) -> V | None:
         """Return a value, or None if it is not held."""

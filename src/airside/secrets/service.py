@@ -104,7 +104,7 @@ class Secrets:
 
     async def fill(self, text: str, *, tenant_id: str = SHARED, timeout_s: float = inf) -> str:
         """Return a text of the settings with its handles replaced by their values (`Bearer secret://vault/x#token`)."""
-        return (await self._filled({"": text}, {}, tenant_id, timeout_s))[""]
+        return (await self.filled({"": text}, {}, tenant_id, timeout_s))[""]
 
     async def using(
         self,
@@ -122,13 +122,23 @@ class Secrets:
         leases: dict[Handle, Lease] = {}
         refused: dict[Handle, list[str]] = {}
         for last in (*[False] * (TRIES_MAX - 1), True):
-            filled = await self._filled(texts, leases, tenant_id, timeout_s)
+            filled = await self.filled(texts, leases, tenant_id, timeout_s)
             try:
                 return await use(filled)
             except CredentialRefused:
                 if last or not await self.replaced(leases, refused, timeout_s):
                     raise
         raise AssertionError("the last try returns or raises")
+
+    def require(self, text: str, setting: str) -> bool:
+        """Return whether a setting holds handles; raises `misconfigured` for one that can never be resolved."""
+        places = list(handles_in(text))
+        for place in places:
+            if place.handle is None or place.handle.store not in self._stores:
+                raise AirsideError(
+                    Code.MISCONFIGURED, f"{setting}: what begins with secret:// is no handle of a configured store"
+                )
+        return bool(places)
 
     async def check(self) -> AsyncIterator[tuple[str, AirsideError | None]]:
         """Yield every store by name, with what is wrong with it."""
@@ -246,8 +256,12 @@ class Secrets:
         self.watch.remember(tenant_id, handle, document.version, value)
         return Lease(handle, tenant_id, value, document.version, expires_s)
 
-    async def _filled(
-        self, texts: Mapping[str, str], leases: dict[Handle, Lease], tenant_id: str, timeout_s: float
+    async def filled(
+        self,
+        texts: Mapping[str, str],
+        leases: dict[Handle, Lease],
+        tenant_id: str = SHARED,
+        timeout_s: float = inf,
     ) -> Mapping[str, str]:
         """Return texts with values in place of handles, resolving those that `leases` does not hold yet."""
         filled: dict[str, str] = {}
@@ -263,7 +277,9 @@ class Secrets:
             filled[name] = "".join([*pieces, text[at:]])
         return filled
 
-    async def replaced(self, leases: dict[Handle, Lease], refused: dict[Handle, list[str]], timeout_s: float) -> bool:
+    async def replaced(
+        self, leases: dict[Handle, Lease], refused: dict[Handle, list[str]], timeout_s: float = inf
+    ) -> bool:
         """Put newer values in the place of refused ones; return whether there is any.
 
         `refused` remembers the versions that were refused already, from one time to the next.

@@ -22,6 +22,7 @@ from airside.gateways.models.provider import Routes
 from airside.gateways.models.providers.configured import providers
 from airside.pipeline.compose import compose
 from airside.policy import load
+from airside.secrets.service import Secrets
 from airside.testing import InMemoryPlane
 from tests.fake_providers import KEY, FakeProvider
 from tests.fake_providers.provider import Places, serving_all
@@ -56,9 +57,15 @@ def settings_of(kind: str, places: Places, folder: Path, **changed: Any) -> Prov
 
 @asynccontextmanager
 async def place(
-    kind: str, folder: Path, *, spy: Spy | None = None, limits: ModelLimits | None = None, **changed: Any
+    kind: str,
+    folder: Path,
+    *,
+    spy: Spy | None = None,
+    limits: ModelLimits | None = None,
+    secrets: Secrets | None = None,
+    **changed: Any,
 ) -> AsyncIterator[World]:
-    """Yield a gateway with one provider of this kind; `changed` are its settings."""
+    """Yield a gateway with one provider of this kind; `changed` are its settings, `secrets` resolves its key."""
     spy, fake = spy or Spy(), FakeProvider()
 
     async def check_token(token: str) -> None:
@@ -66,7 +73,7 @@ async def place(
             raise AirsideError(Code.UNAUTHENTICATED)
 
     async with serving_all(fake) as places:
-        made = providers({"fake": settings_of(kind, places, folder, **changed)}, mark_prefixes=True)
+        made = providers({"fake": settings_of(kind, places, folder, **changed)}, mark_prefixes=True, secrets=secrets)
         model = MODELS.get(kind, "fake-large")
         named = {name: ModelSettings(provider="fake", price=PRICE) for name in {model, *MODELS.values()}}
         named["m"] = ModelSettings(provider="fake", model=model, price=PRICE)

@@ -11,7 +11,7 @@ from airside.config.settings import ProviderSettings
 from airside.core.errors import AirsideError, Code, TransientError
 from airside.gateways.models.batches.port import Answered, Item, Standing
 from airside.gateways.models.formats.openai_chat.format import CHAT
-from airside.gateways.models.providers.openai import OpenAI
+from airside.gateways.models.providers.http import Service
 from airside.gateways.models.upstream import Fetching, Interrupted, Patience, Response, TimedOut, Unreachable
 
 ENDPOINT = "/v1/chat/completions"
@@ -24,9 +24,9 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 class OpenAIBatches:
     """`BatchProvider` for `kind: openai`."""
 
-    def __init__(self, name: str, settings: ProviderSettings, upstream: Fetching) -> None:
+    def __init__(self, name: str, settings: ProviderSettings, service: Service, upstream: Fetching) -> None:
         self.name = name
-        self._service = OpenAI(name, settings)
+        self._service = service
         self._root = self._service.prices
         self._upstream = upstream
         self._patience = Patience(settings.connect_timeout_s, settings.timeout_s)

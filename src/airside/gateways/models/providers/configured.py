@@ -15,9 +15,11 @@ from airside.gateways.models.providers.local import LocalModel
 from airside.gateways.models.providers.mistral import Mistral
 from airside.gateways.models.providers.openai import OpenAI
 from airside.gateways.models.providers.scripted import WITHOUT_SCRIPT, ScriptedModel
+from airside.gateways.models.providers.secret_headers import WithSecrets
 from airside.gateways.models.providers.services import OpenAICompatible
 from airside.gateways.models.providers.vertex import Vertex
 from airside.gateways.models.upstream_http1 import Http1Upstream
+from airside.secrets.service import Secrets
 
 _SERVICES: Mapping[str, Callable[[str, ProviderSettings], Service]] = {
     "openai": OpenAI,
@@ -30,10 +32,13 @@ _SERVICES: Mapping[str, Callable[[str, ProviderSettings], Service]] = {
 }
 
 
-def providers(configured: Mapping[str, ProviderSettings], *, mark_prefixes: bool) -> Mapping[str, Provider]:
+def providers(
+    configured: Mapping[str, ProviderSettings], *, mark_prefixes: bool, secrets: Secrets | None = None
+) -> Mapping[str, Provider]:
     """Return a provider for each that is configured; raises AirsideError `misconfigured`.
 
     `mark_prefixes` is whether Messages requests get marks for the provider's prompt cache where they have none.
+    `secrets` resolves keys that are handles; without it such a provider can be asked for prices only.
     """
     pricing = Pricing()
     made: dict[str, Provider] = {}
@@ -43,17 +48,28 @@ def providers(configured: Mapping[str, ProviderSettings], *, mark_prefixes: bool
         elif provider.kind == "local":
             made[name] = LocalModel(name, provider, pricing)
         else:
-            made[name] = _reached(name, provider, pricing, mark_prefixes=mark_prefixes)
+            made[name] = _reached(name, provider, pricing, secrets, mark_prefixes=mark_prefixes)
     return made
 
 
-def _reached(name: str, provider: ProviderSettings, pricing: Pricing, *, mark_prefixes: bool) -> Provider:
+def _reached(
+    name: str, provider: ProviderSettings, pricing: Pricing, secrets: Secrets | None, *, mark_prefixes: bool
+) -> Provider:
     """Return a provider at the other end of a network."""
     upstream = Http1Upstream(connections_max=provider.connections_max)
     around: Callable[[Service], Service] = Prefixed if mark_prefixes else _as_it_is
     if provider.kind == "vertex":
         return Vertex(name, provider, upstream, pricing, around=around)
-    return HttpProvider(name, provider, around(_SERVICES[provider.kind](name, provider)), upstream, pricing)
+    service = with_secrets(name, provider, _SERVICES[provider.kind](name, provider), secrets)
+    return HttpProvider(name, provider, around(service), upstream, pricing)
+
+
+def with_secrets(name: str, provider: ProviderSettings, service: Service, secrets: Secrets | None) -> Service:
+    """Return a service that fills in its credential, if that is a handle."""
+    key = provider.api_key.get_secret_value() if provider.api_key and not provider.api_key_file else ""
+    if secrets is None or not secrets.require(key, f"providers.{name}.api_key"):
+        return service
+    return WithSecrets(service, secrets)
 
 
 def _as_it_is(service: Service) -> Service:

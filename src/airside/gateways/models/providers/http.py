@@ -25,11 +25,13 @@ from airside.gateways.models.formats.port import ANSWER_BYTES_MAX, BrokenAnswer,
 from airside.gateways.models.message import Answer
 from airside.gateways.models.pricing import Price, Pricing
 from airside.gateways.models.provider import Ask
+from airside.gateways.models.providers.filled import renewed
 from airside.gateways.models.upstream import Interrupted, Patience, Response, TimedOut, Unreachable, Upstream
 
 ERROR_BYTES_MAX = 65_536
 MESSAGE_CHARS_MAX = 2_000
 RETRY_AFTER_S_MAX = 3_600.0
+_REFUSED = frozenset({401, 403})
 _TRANSIENT_STATUS = frozenset({408, 409, 424, 425})  # 424 is how Bedrock says that a model failed
 _UNBILLED: Mapping[str, object] = MappingProxyType({"unbilled": True})
 
@@ -132,11 +134,15 @@ class HttpProvider:
             body = language.request(ask.request.prompt, model=model, output_tokens=tokens, stream=stream)
         body = self._service.dress(language, body)
         url = self._service.url(language, model, stream=stream)
-        headers = await self._service.headers(url, body)
-        if ask.request.headers and language.name == ask.request.format.name:
-            headers = {**headers, **ask.request.headers}
+        own = await self._service.headers(url, body)
+        more = ask.request.headers if language.name == ask.request.format.name else {}
+        patience = self._within(call.timeout_s, stream=stream)
         try:
-            return await self._upstream.post(str(url), headers, body, self._within(call.timeout_s, stream=stream))
+            while True:
+                response = await self._upstream.post(str(url), {**own, **more} if more else own, body, patience)
+                if not _refuses_key(response.status, language) or not await renewed(own):
+                    return response
+                response.close()
         except Unreachable as error:
             said = f"{self.name} cannot be reached ({error})"
             raise TransientError(Code.UPSTREAM_FAILED, said, details={"not_sent": True}) from None
@@ -231,6 +237,11 @@ class HttpProvider:
         for secret in self._service.hidden():
             text = text.replace(secret, "[redacted]")
         return text.encode()
+
+
+def _refuses_key(status: int, language: Format) -> bool:
+    """Whether a status may mean that the credential is not accepted; Gemini says so as it says most things, by 400."""
+    return status in _REFUSED or (status == 400 and language.name == "gemini")
 
 
 def _begun(call: Call, ask: Ask) -> Answer:
