@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_right
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from airside.policy.provenance import entities
@@ -10,6 +11,9 @@ from airside.policy.provenance.text import framed, plain, words
 
 SHORT_CHARS_MAX: Final = 3
 """Values of at most so many letters or digits (or numbers of so many) are found in prose only where it marks them."""
+
+REMEMBERED_CHARS_MAX: Final = 4_096
+"""Texts of at most so many characters are taken apart once, however many runs come across them."""
 
 _MARK = r"(?:\b(?:id|ids|no|nr|num|number|code|ref|row|item|file|order|ticket|case|invoice|user|channel)\b[\s.:#]*|#)"
 _QUOTES = "'\"`\u2018\u2019\u201c\u201d\u00ab\u00bb"
@@ -51,9 +55,9 @@ class Corpus:
             self._name(entity, place)
             if entity.kind is not Kind.DATE:
                 return
-        for entity in entities.entities(text):
+        named, said = _read(text) if len(text) <= REMEMBERED_CHARS_MAX else _reading(text)
+        for entity in named:
             self._name(entity, place)
-        said = framed(text)
         self._words.update(said.split())
         self._said.append(said)
         self._starts.append(self._length)
@@ -95,10 +99,14 @@ class Corpus:
         """Whether a comparable text stands in a source as a run of words, however short."""
         return self._run(framed(text)) is not None
 
-    def starting(self, text: str) -> bool:
-        """Whether a word of some length that the sources use begins a text."""
+    def beginning(self, text: str) -> str:
+        """Return the longest run of a text's first words that stands here, if it is half of the text or more."""
         said = words(plain(text))
-        return bool(said) and len(said[0]) > SHORT_CHARS_MAX and said[0] in self._words
+        for count in range(len(said), (len(said) - 1) // 2, -1):
+            run = " ".join(said[:count])
+            if len(run) > SHORT_CHARS_MAX and self._run(f" {run} ") is not None:
+                return run
+        return ""
 
     def _name(self, entity: Entity, place: Place) -> None:
         if entity.kind is Kind.DATE:
@@ -135,6 +143,13 @@ class Corpus:
         found = (index for index, raw in enumerate(self._raw) if text in raw and pattern.search(raw))
         index = next(found, None)
         return self._places[index] if index is not None else None
+
+
+def _reading(text: str) -> tuple[tuple[Entity, ...], str]:
+    return tuple(entities.entities(text)), framed(text)
+
+
+_read = lru_cache(maxsize=8_192)(_reading)
 
 
 def _exact(text: str) -> str:

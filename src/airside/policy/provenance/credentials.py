@@ -13,9 +13,12 @@ _SHAPES = re.compile(
     r"|-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----[A-Za-z0-9+/=\s]{40,}"
 )
 TEXT_CHARS_MAX = 1_000_000
+CHARS_MIN = 14  # the shortest of them
 
 
 def credentials(text: str) -> Iterator[str]:
     """Yield the credentials that stand in a text."""
+    if len(text) < CHARS_MIN:
+        return
     for match in _SHAPES.finditer(text[:TEXT_CHARS_MAX]):
         yield match.group()

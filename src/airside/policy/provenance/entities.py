@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -84,8 +85,12 @@ def _all(text: str) -> list[Entity]:
     return found[:ENTITIES_MAX]
 
 
+WHOLE_CHARS_MAX: Final = 2_048
+
+
+@lru_cache(maxsize=16_384)
 def whole(text: str) -> Entity | None:
-    """Return what a comparable text is as a whole, if it is one entity and nothing else."""
+    """Return what a comparable text of at most WHOLE_CHARS_MAX is as a whole, if it is one entity and nothing else."""
     text = text.strip()
     if _EMAIL.fullmatch(text):
         return Entity(Kind.EMAIL, text)
@@ -179,4 +184,5 @@ def of_value(value: object) -> Entity | None:
     if isinstance(value, int | float | Decimal):
         exact = number(format(Decimal(repr(value) if isinstance(value, float) else str(value)), "f"))
         return Entity(Kind.NUMBER, exact) if exact is not None else None
-    return whole(plain(str(value)))
+    text = str(value)
+    return whole(plain(text)) if len(text) <= WHOLE_CHARS_MAX else None

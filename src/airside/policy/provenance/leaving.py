@@ -6,7 +6,7 @@ from typing import Any, Final
 from airside.core.call import Effect
 from airside.core.tool import ArgumentRole, Tool
 from airside.policy.arguments import role_of
-from airside.policy.provenance.entities import Entity, Kind, entities
+from airside.policy.provenance.entities import Kind, entities
 from airside.policy.provenance.ledger import Ledger
 from airside.policy.provenance.paths import leaves
 from airside.policy.provenance.text import plain
@@ -49,11 +49,5 @@ def _unvouched(ledger: Ledger, tool: Tool, name: str, text: str) -> Iterator[str
     if role is ArgumentRole.RECIPIENT:
         return  # whom it goes to is a matter of the argument's own origin
     for entity in entities(plain(text)):
-        if entity.kind in _TELLING and not _known(ledger, entity):
+        if entity.kind in _TELLING and not ledger.knows(entity):
             yield entity.kind
-
-
-def _known(ledger: Ledger, entity: Entity) -> bool:
-    return any(
-        corpus.names(entity) is not None for corpus in (ledger.prompt, ledger.endorsed, ledger.trusted, ledger.owned)
-    ) or (ledger.anchored.find(entity.value) is not None)

@@ -16,9 +16,9 @@ from airside.policy.arguments import role_of
 from airside.policy.provenance.corpus import Corpus, Place
 from airside.policy.provenance.credentials import credentials
 from airside.policy.provenance.declared import Declared
-from airside.policy.provenance.entities import Kind, entities
+from airside.policy.provenance.entities import Entity, Kind, entities
 from airside.policy.provenance.paths import Leaf, leaves, of_path
-from airside.policy.provenance.records import Anchored, add_owned
+from airside.policy.provenance.records import Anchored, Belonging, add_listed, add_owned
 from airside.policy.provenance.secrets import Secrets
 from airside.policy.provenance.text import framed, plain
 
@@ -54,9 +54,10 @@ class Ledger:
         self.prompt = Corpus(prose=True)
         self.endorsed = Corpus()
         self.trusted = Corpus()
-        self.owned = Corpus()
+        self.owned = Belonging()
         self.untrusted = Corpus()
         self.anchored = Anchored()
+        self.listed = Belonging()
         self.secrets = Secrets()
         self._written = Corpus()
         self._written_texts: list[str] = []
@@ -109,33 +110,35 @@ class Ledger:
             role = role_of(tool, leaf.name) if tool is not None else None
             if len(found) >= LINKS_MAX:
                 break
-            origin, place = self.origin(leaf.value, role)
+            origin, place = self._origin(tool, leaf, role)
             found.append(Link(leaf.name, role or "", origin, place.source, place.field))
         return found
 
-    def origin(self, value: Any, role: ArgumentRole | None) -> tuple[Origin, Place]:
+    def knows(self, entity: Entity) -> bool:
+        """Whether something that a text names comes from where it may be relied on."""
+        corpora = (self.prompt, self.endorsed, self.trusted)
+        return any(corpus.names(entity) is not None for corpus in corpora)
+
+    def _origin(self, tool: Tool | None, leaf: Leaf, role: ArgumentRole | None) -> tuple[Origin, Place]:
         """Return where one value comes from: the best that can be said of it."""
+        value = leaf.value
         if (place := self._in_prompt(value, role)) is not None:
             return Origin.PROMPT, place
-        searches = (
-            (Origin.ENDORSED, self.endorsed.whole),
-            (Origin.OWNED, self.owned.whole),
-            (Origin.ANCHORED, self.anchored.find),
-            (Origin.TRUSTED, self.trusted.whole),
-            (Origin.UNTRUSTED, self.untrusted.find),
-        )
-        for origin, search in searches:
-            if (place := search(value)) is not None:
-                return origin, place
+        if (place := self.endorsed.whole(value)) is not None:
+            return Origin.ENDORSED, place
+        if tool is not None:
+            for origin, records in (
+                (Origin.OWNED, self.owned),
+                (Origin.ANCHORED, self.anchored),
+                (Origin.TRUSTED, self.listed),
+            ):
+                if (place := records.find(tool.name, leaf.name, value)) is not None:
+                    return origin, place
+        if (place := self.trusted.whole(value)) is not None:
+            return Origin.TRUSTED, place
+        if (place := self.untrusted.find(value)) is not None:
+            return Origin.UNTRUSTED, place
         return Origin.UNKNOWN, Place("")
-
-    def vouched(self, value: Any) -> bool:
-        """Whether a value, as a whole, comes from where it may be relied on."""
-        return self.origin(value, None)[0] in VOUCHED
-
-    def seen(self, value: Any) -> bool:
-        """Whether the run has come across a value at all."""
-        return self.origin(value, None)[0] is not Origin.UNKNOWN
 
     def _in_prompt(self, value: Any, role: ArgumentRole | None) -> Place | None:
         if role is ArgumentRole.AMOUNT:
@@ -178,6 +181,9 @@ class Ledger:
         for anchor in self._declared.anchors:
             if anchor.tool == made.name:
                 self.anchored.add(anchor, made.result, self.prompt, self._written, made.call_id)
+        for listing in self._declared.listings:
+            if listing.tool == made.name:
+                add_listed(self.listed, listing, made.result, self._written, made.call_id)
         for relation in self._declared.relations:
             if relation.tool == made.name:
                 add_owned(self.owned, relation, made.result, self._principal, self._written, made.call_id)

@@ -6,7 +6,6 @@ Words are compared as sequences, so a value is found in a text only between word
 
 import re
 import unicodedata
-from functools import lru_cache
 from typing import Final
 
 TEXT_CHARS_MAX: Final = 1_000_000
@@ -17,12 +16,13 @@ _INVISIBLE = frozenset({"Cf", "Cc", "Cs", "Co", "Cn"})
 _KEPT = frozenset("\t\n\r")
 
 
-@lru_cache(maxsize=4_096)
 def plain(text: str) -> str:
     """Return a text in its comparable form: NFKC, no invisible characters, casefolded."""
     text = text[:TEXT_CHARS_MAX]
-    if text.isascii():
-        return text.lower()
+    return text.lower() if text.isascii() else _folded(text)
+
+
+def _folded(text: str) -> str:
     seen = (char for char in text if char in _KEPT or unicodedata.category(char) not in _INVISIBLE)
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", "".join(seen)).casefold())
 
