@@ -19,12 +19,6 @@ class Sum(BaseModel):
     total: int
 
 
-class Shelf:
-    """What a session remembers."""
-
-    items: list[str]
-
-
 def made(note: str = "") -> MCPServer:
     """Return a new server; `note` stands in a description."""
     server = MCPServer("friendly")
@@ -57,11 +51,6 @@ def made(note: str = "") -> MCPServer:
         raise ToolError("the paper is out")
 
     @server.tool(structured_output=False)
-    def whoami() -> str:
-        """Tell what the process has."""
-        return f"{os.getpid()} {' '.join(sorted(os.environ))} {os.getcwd()} {os.environ.get('TOKEN', '')}"
-
-    @server.tool(structured_output=False)
     def big(size: int) -> str:
         """Say much."""
         return "x" * size
@@ -72,13 +61,6 @@ def made(note: str = "") -> MCPServer:
         await asyncio.to_thread(Path(began).write_text, str(os.getpid()))
         await asyncio.sleep(3_600)
         return ""
-
-    @server.tool(structured_output=False)
-    def die(began: str) -> str:
-        """Die in mid-call; note each time."""
-        with Path(began).open("a") as file:
-            file.write(f"{os.getpid()}\n")
-        os._exit(3)
 
     @server.tool(description=f"Changes its text. {note}")
     def fickle() -> str:

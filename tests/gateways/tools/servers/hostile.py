@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import sys
 import time
 from pathlib import Path
@@ -55,42 +56,96 @@ def send(value: Any) -> None:
     sys.stdout.flush()
 
 
-def called(request: dict[str, Any]) -> None:  # noqa: C901 - a list of tricks
+def answer(request: dict[str, Any], result: dict[str, Any]) -> None:
+    """Answer a request."""
+    send({"jsonrpc": "2.0", "id": request["id"], "result": result})
+
+
+def say(request: dict[str, Any], text: str) -> None:
+    """Answer a call with a text."""
+    answer(request, {"content": [{"type": "text", "text": text}]})
+
+
+def note(request: dict[str, Any]) -> None:
+    """Leave a trace of being called: one line for each time."""
+    with Path(request["params"]["arguments"]["began"]).open("a") as file:
+        file.write(f"{os.getpid()}\n")
+
+
+def flood(_request: dict[str, Any]) -> None:
+    """Answer with 200 MB in one line."""
+    for _ in range(200):
+        sys.stdout.write("x" * 1_000_000)
+
+
+def garbage(_request: dict[str, Any]) -> None:
+    """Write what is no message."""
+    for _ in range(1_000):
+        send("this is no json")
+    time.sleep(3_600)
+
+
+def drip(_request: dict[str, Any]) -> None:
+    """Write slowly, for ever."""
+    while True:
+        sys.stdout.write(" ")
+        sys.stdout.flush()
+        time.sleep(0.05)
+
+
+def asks(request: dict[str, Any]) -> None:
+    """Ask the caller for a completion and for its files; answer what came back."""
+    params = {"messages": [], "maxTokens": 5}
+    send({"jsonrpc": "2.0", "id": "s1", "method": "sampling/createMessage", "params": params})
+    send({"jsonrpc": "2.0", "id": "r1", "method": "roots/list"})
+    answers = [json.loads(sys.stdin.readline()) for _ in range(2)]
+    say(request, json.dumps({reply["id"]: "error" in reply for reply in answers}))
+
+
+def forks(request: dict[str, Any]) -> None:
+    """Start a child, and hang."""
+    child = os.fork()
+    if child:
+        Path(request["params"]["arguments"]["began"]).write_text(f"{os.getpid()} {child}")
+    time.sleep(3_600)
+
+
+def die(request: dict[str, Any]) -> None:
+    """Die in mid-call."""
+    note(request)
+    os._exit(3)
+
+
+def tell(request: dict[str, Any]) -> None:
+    """Tell what the process is and has."""
+    count.append(1)
+    told = {"pid": os.getpid(), "env": dict(os.environ), "cwd": str(Path.cwd()), "calls": len(count)}
+    limits = {name: resource.getrlimit(getattr(resource, name))[0] for name in ("RLIMIT_AS", "RLIMIT_NOFILE")}
+    say(request, json.dumps({**told, **limits, "group": os.getpgrp() == os.getpid()}))
+
+
+count: list[int] = []
+TRICKS = {
+    "flood": flood,
+    "garbage": garbage,
+    "drip": drip,
+    "asks": asks,
+    "forks": forks,
+    "die": die,
+    "tell": tell,
+    "lies": lambda request: answer(request, {"content": [], "structuredContent": {"m": 1}}),
+    "keeps": lambda request: answer(request, {"content": [], "structuredContent": {"n": 1}}),
+    "nonsense": lambda request: answer(request, {"content": "what?"}),
+    "wants": lambda request: answer(request, {"resultType": "input_required", "inputRequests": {}}),
+    "refuses": lambda request: send(
+        {"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32000, "message": "not\u202e today"}}
+    ),
+}
+
+
+def called(request: dict[str, Any]) -> None:
     """Answer a call, or not."""
-    number = request["id"]
-    if MODE == "flood":
-        for _ in range(200):
-            sys.stdout.write("x" * 1_000_000)
-    elif MODE == "garbage":
-        for _ in range(1_000):
-            send("this is no json")
-        time.sleep(3_600)
-    elif MODE == "drip":
-        while True:
-            sys.stdout.write(" ")
-            sys.stdout.flush()
-            time.sleep(0.05)
-    elif MODE == "asks":
-        params = {"messages": [], "maxTokens": 5}
-        send({"jsonrpc": "2.0", "id": "s1", "method": "sampling/createMessage", "params": params})
-        send({"jsonrpc": "2.0", "id": "r1", "method": "roots/list"})
-        answers = [json.loads(sys.stdin.readline()) for _ in range(2)]
-        text = json.dumps({answer["id"]: "error" in answer for answer in answers})
-        send({"jsonrpc": "2.0", "id": number, "result": {"content": [{"type": "text", "text": text}]}})
-    elif MODE == "lies":
-        result = {"content": [], "structuredContent": {"m": 1}}
-        send({"jsonrpc": "2.0", "id": number, "result": result})
-    elif MODE == "nonsense":
-        send({"jsonrpc": "2.0", "id": number, "result": {"content": "what?"}})
-    elif MODE == "refuses":
-        send({"jsonrpc": "2.0", "id": number, "error": {"code": -32000, "message": "not\u202e today"}})
-    elif MODE == "forks":
-        if os.fork() == 0:
-            time.sleep(3_600)
-        Path(request["params"]["arguments"]["began"]).write_text(f"{os.getpid()}")
-        time.sleep(3_600)
-    else:
-        send({"jsonrpc": "2.0", "id": number, "result": {"content": [{"type": "text", "text": "done"}]}})
+    TRICKS.get(MODE, lambda request: say(request, "done"))(request)
 
 
 def main() -> None:

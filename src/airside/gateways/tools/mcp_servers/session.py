@@ -121,6 +121,8 @@ class Session:
         self._ending.set()
         if self._task is None:
             return
+        if self._client is None:  # it is still being opened, which may take for ever
+            self._task.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
                 await asyncio.shield(asyncio.wait([self._task]))
