@@ -8,6 +8,9 @@ from airside.core.ports import Witness
 from airside.runs.services import RunServices
 
 
-def witnesses(ground: Ground, _services: RunServices) -> Sequence[Witness]:
+def witnesses(ground: Ground, services: RunServices) -> Sequence[Witness]:
     """Return the witnesses of this installation."""
-    return (policy_witness(ground.settings, ground.policy, ground.backend.database),)
+    return (
+        services.reviewing.calibrations,
+        policy_witness(ground.settings, ground.policy, ground.backend.database),
+    )
