@@ -13,9 +13,9 @@ from airside.sandbox.port import Code, Limits, Result, Sandbox
 from airside.sandbox.wasm import WasmSandbox
 
 LIMITS = Limits(
-    fuel=20_000_000_000,
+    fuel=6_000_000_000,
     memory_bytes=268_435_456,
-    deadline_s=10.0,
+    deadline_s=30.0,
     cpu_s=5.0,
     output_bytes=65_536,
     result_bytes=65_536,

@@ -5,6 +5,7 @@ from typing import Final
 
 from airside.composition.ground import Ground
 from airside.config.sandbox import SandboxLimitSettings
+from airside.config.settings import Settings
 from airside.core import canonical
 from airside.core.call import Call, Effect
 from airside.core.errors import AirsideError, Code
@@ -13,7 +14,8 @@ from airside.gateways.http import Caller
 from airside.gateways.tools.answer import unpack
 from airside.gateways.tools.catalogue import Execute, ToolCatalogue
 from airside.gateways.tools.gateway import ToolGateway
-from airside.sandbox.port import Limits
+from airside.sandbox.container import ContainerSandbox
+from airside.sandbox.port import Limits, Sandbox
 from airside.sandbox.tool import CodeTool, manifest
 from airside.sandbox.wasm import WasmSandbox
 
@@ -50,15 +52,22 @@ def code_tool(ground: Ground, calls: CallsOfCode, stack: AsyncExitStack) -> list
     settings = ground.settings.sandbox
     if not settings.tool:
         return []
-    sandbox = WasmSandbox(
-        ground.settings.data_dir / FOLDER, spares=settings.spares, executions_max=settings.executions_max
-    )
-    sandbox.start()
+    sandbox = _sandbox(ground.settings)
     stack.push_async_callback(sandbox.close)
     limits = _limits(settings.limits)
     tools = tuple(settings.tools)
     tool = manifest(settings.tool, settings.tier, limits, tools, settings.cache_ttl_s)
     return [(tool, CodeTool(sandbox, limits, tools, calls, ground.clock))]
+
+
+def _sandbox(settings: Settings) -> Sandbox:
+    """Return the configured tier; the engine of `wasm` is prepared from now on."""
+    chosen = settings.sandbox
+    if chosen.tier == "container":
+        return ContainerSandbox(chosen.container, executions_max=chosen.executions_max)
+    sandbox = WasmSandbox(settings.data_dir / FOLDER, spares=chosen.spares, executions_max=chosen.executions_max)
+    sandbox.start()
+    return sandbox
 
 
 def _limits(settings: SandboxLimitSettings) -> Limits:

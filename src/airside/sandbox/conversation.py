@@ -53,6 +53,7 @@ class End(Struct, tag_field="op", tag="end"):
 _PASSED: Final = {
     **dict.fromkeys(("ENOSPC", "EDQUOT", "EFBIG"), Limit.FILES),
     **dict.fromkeys(("EMFILE", "ENFILE"), Limit.OPEN_FILES),
+    "EAGAIN": Limit.PROCESSES,
 }
 _decoder = msgspec.json.Decoder(Begin | Call | End)
 

@@ -59,13 +59,13 @@ class Code(Struct, frozen=True, kw_only=True):
 
 
 class Meters(Struct, frozen=True, kw_only=True):
-    """What an execution used. `fuel` is None where it cannot be counted. `limit` names what ended it, or is empty."""
+    """What an execution used. None is what cannot be measured. `limit` names what ended it, or is empty."""
 
     tier: str
     fuel: int | None
-    memory_peak_bytes: int
+    memory_peak_bytes: int | None
     wall_s: float
-    cpu_s: float
+    cpu_s: float | None
     output_bytes: int
     open_files_peak: int | None
     tool_calls: int
