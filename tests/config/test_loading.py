@@ -6,8 +6,9 @@ from typing import Any, get_args
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
+from airside.config.approvals import ConfidenceSource, EscalationStep, NotifyTarget, TwoPerson
 from airside.config.handoffs import HandoffSettings
 from airside.config.loading import find_file, load
 from airside.config.routing import FallbackRule, RoutedModel
@@ -66,6 +67,7 @@ def test_the_example_loads_and_holds_every_default() -> None:
         "budgets",
         "tools",
         "policy",
+        "approvals",
         "runs",
         "webhooks",
         "resilience",
@@ -96,6 +98,10 @@ def test_the_example_mentions_every_setting() -> None:
     tree["handoffs"]["NAME"] = HandoffSettings(agent="x").model_dump()
     tree["secrets"]["stores"]["NAME"] = StoreSettings(kind="env").model_dump()
     tree["secrets"]["grants"] = GrantSettings(secret="secret://a/b", tools=["x"]).model_dump()
+    tree["approvals"]["targets"]["NAME"] = NotifyTarget(url=SecretStr("json://x")).model_dump()
+    tree["approvals"]["escalation"] = EscalationStep().model_dump()
+    tree["approvals"]["two_person"] = TwoPerson().model_dump()
+    tree["approvals"]["confidence"]["agents"]["NAME"] = ConfidenceSource().model_dump()
     missing = []
     for name in setting_names(Settings):
         node: Any = tree
