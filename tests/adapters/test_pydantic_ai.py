@@ -1,10 +1,11 @@
 """Stock PydanticAI agents against real gateways."""
 
 import json
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from pydantic_ai import Agent, ModelRetry
+from pydantic_ai import Agent, ApprovalRequired, BinaryContent, ModelRetry, RunContext, ToolReturn
 from pydantic_ai.models.test import TestModel
 
 from airside.adapters import pydantic_ai
@@ -116,3 +117,56 @@ async def test_models_that_call_nobody_stay(house: House) -> None:
         await pydantic_ai.run(Agent(), "x", house.context(who, model=""))
     with pytest.raises(AirsideError, match=r"not a pydantic_ai\.Agent"):
         await pydantic_ai.run("nobody", "x", house.context(who))
+
+
+async def test_results_of_several_keys_media_and_returns_apart_replay_byte_for_byte(house: House) -> None:
+    ran = []
+    agent = Agent("openai:gpt-anything", defer_model_check=True)
+
+    @agent.tool_plain
+    def note(text: str) -> Any:
+        """Take a note."""
+        ran.append(text)
+        if text == "return":
+            return ToolReturn({"z": 1, "a": 2}, content="look here", metadata={"for": "us"})
+        return {"z": {"y": 1, "b": 2}, "a": 1} if text == "keys" else BinaryContent(b"\x89PNG", media_type="image/png")
+
+    who = await house.begin()
+    conversation = [calls(*(("note", {"text": text}) for text in ("keys", "return", "media"))), says("done")]
+    for _ in range(2):
+        house.script += conversation
+        assert await pydantic_ai.run(agent, "go", house.context(who)) == "done"
+        who = await house.again(who)
+    assert sorted(ran) == ["keys", "media", "return"]
+    assert house.asked[1] == house.asked[3]
+    assert "look here" in str(house.asked[3])
+
+
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize("verdict", ["approved", "denied", "edited"])
+async def test_what_tools_want_approved_a_person_is_asked_about(house: House, verdict: str, early: bool) -> None:
+    ran = []
+    agent = Agent("openai:gpt-anything", defer_model_check=True)
+
+    @agent.tool(requires_approval=early)
+    def note(ctx: RunContext, text: str) -> str:
+        """Take a note."""
+        if not ctx.tool_call_approved:
+            raise ApprovalRequired
+        ran.append(text)
+        return f"noted {text}"
+
+    who = await house.begin()
+    house.plane.reviewers.verdicts = [{"text": "oat milk"} if verdict == "edited" else verdict]
+    conversation = [calls(("note", {"text": "milk"})), says("done")]
+    for _ in range(2):
+        house.script += conversation
+        assert await pydantic_ai.run(agent, "go", house.context(who)) == "done"
+        who = await house.again(who)
+    ((asked, decision),) = house.plane.reviewers.asked
+    assert (asked.name, asked.arguments) == ("note", {"text": "milk"})
+    assert [reason.rule for reason in decision.reasons] == ["notes", "agent"]
+    assert ran == {"approved": ["milk"], "denied": [], "edited": ["oat milk"]}[verdict]
+    told = tool_results(house.asked[1])[0]
+    assert {"approved": "noted", "denied": "a reviewer denied it", "edited": "edited_arguments"}[verdict] in told
+    assert house.asked[1] == house.asked[3]

@@ -1,7 +1,8 @@
 """PydanticAI: a stock `pydantic_ai.Agent`, unmodified. Only this run of it is governed; the object is left as it was.
 
 Its model is reached through the model gateway, in the chat completions format, under the name the agent gives. Hosted
-tools are added to its own; its own function tools are gated: authorised, run here, and reported.
+tools are added to its own; its own function tools are gated: authorised, run here, and reported. Calls that its tools
+want approved (`requires_approval`, `ApprovalRequired`) are approved towards PydanticAI and asked about at the gate.
 """
 
 import contextlib
@@ -10,12 +11,23 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx2
-import pydantic_core
 from openai import AsyncOpenAI
-from pydantic_ai import Agent, FunctionToolset, ModelRetry, RunContext, Tool, ToolFailed
+from pydantic import TypeAdapter
+from pydantic_ai import (
+    Agent,
+    ApprovalRequired,
+    DeferredToolRequests,
+    DeferredToolResults,
+    FunctionToolset,
+    ModelRetry,
+    RunContext,
+    Tool,
+    ToolFailed,
+    ToolReturn,
+)
 from pydantic_ai.capabilities import AbstractCapability, WrapToolExecuteHandler
 from pydantic_ai.exceptions import ModelAPIError
-from pydantic_ai.messages import ToolCallPart
+from pydantic_ai.messages import MULTI_MODAL_CONTENT_TYPES, MultiModalContent, ToolCallPart
 from pydantic_ai.models import Model, parse_model_id
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
@@ -23,23 +35,10 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
 from airside.adapters.clients import Gateways, ToolClient, ToolRefused, rehearse
-from airside.adapters.http_hooks import hooks
+from airside.adapters.gate import FOR_THE_MODEL, Gate, Permit, again, in_order
 from airside.adapters.patience import http_client
 from airside.adapters.port import Context
 from airside.core.errors import AirsideError, Code
-
-FOR_THE_MODEL: Final = frozenset(
-    {
-        Code.POLICY_DENIED,
-        Code.APPROVAL_DENIED,
-        Code.APPROVAL_EXPIRED,
-        Code.UNKNOWN_TOOL,
-        Code.INVALID_ARGUMENTS,
-        Code.GUARD_BLOCKED,
-        Code.TOOL_FAILED,
-    }
-)
-"""Refusals that concern one call: the model is told and may do something else. All others end the run."""
 
 _OFFLINE: Final = frozenset({"test", "function"})  # the systems of pydantic-ai's models that call nobody
 
@@ -61,7 +60,7 @@ async def run(entry: Any, task: Any, context: Context) -> Any:
     prompt = task if isinstance(task, str) else json.dumps(task, ensure_ascii=False)
     async with Gateways(context) as gateways, http_client(context) as http:
         hosted = await _hosted(ToolClient(gateways)) if context.tools else []
-        gate = LocalToolGate(gateways, frozenset(tool.name for tool in hosted))
+        gate = LocalToolGate(Gate(gateways), frozenset(tool.name for tool in hosted))
         result = await entry.run(
             prompt,
             model=_governed(entry, context, http),
@@ -74,9 +73,20 @@ async def run(entry: Any, task: Any, context: Context) -> Any:
 class LocalToolGate(AbstractCapability[Any]):
     """Asks the tool gateway before each of the agent's own tools runs, and reports what came of it."""
 
-    def __init__(self, gateways: Gateways, hosted: frozenset[str]) -> None:
-        self._gateways = gateways
+    def __init__(self, gate: Gate, hosted: frozenset[str]) -> None:
+        self._gate = gate
         self._hosted = hosted
+
+    async def handle_deferred_tool_calls(
+        self,
+        ctx: RunContext[Any],  # noqa: ARG002 - the hook's signature
+        *,
+        requests: DeferredToolRequests,
+    ) -> DeferredToolResults | None:
+        """Approve the calls that the agent's tools want approved, and have a person asked when they reach the gate."""
+        for call in requests.approvals:
+            self._gate.mark(call.tool_name, call.args_as_dict())
+        return DeferredToolResults(approvals={call.tool_call_id: True for call in requests.approvals})
 
     async def wrap_tool_execute(
         self,
@@ -90,64 +100,57 @@ class LocalToolGate(AbstractCapability[Any]):
         """Authorise, run, report; or answer from the journal what this call was answered before."""
         if tool_def.name in self._hosted:
             return await handler(args)
-        asked = call.args_as_dict()
-        permit = await self._authorize(tool_def, asked)
-        _tell_clock(permit)
-        if permit["decision"] == "recorded":
-            return _recorded(permit)
-        if permit.get("edited"):
-            args = _validated(ctx, tool_def.name, permit["arguments"])
-        return await self._run(permit, args, handler)
-
-    async def _authorize(self, tool_def: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        body = {"tool": tool_def.name, "arguments": arguments, "schema": tool_def.parameters_json_schema}
         try:
-            permit: dict[str, Any] = await self._gateways.post("/v1/tools/authorize", body, ToolRefused)
+            permit = await self._gate.authorize(tool_def.name, call.args_as_dict(), tool_def.parameters_json_schema)
         except ToolRefused as refusal:
             raise _for_whom(refusal) from refusal
-        return permit
-
-    async def _run(self, permit: dict[str, Any], args: dict[str, Any], handler: WrapToolExecuteHandler) -> Any:
-        report: dict[str, Any] = {"call_id": permit["call_id"]}
-        if permit.get("edited"):
-            report["arguments"] = permit["arguments"]
+        if permit.recorded:
+            return _recorded(permit)
+        if permit.edited:
+            args = _validated(ctx, tool_def.name, permit.arguments)
         try:
             result = await handler(args)
-            report["result"] = pydantic_core.to_jsonable_python(result)
-        except Exception as error:
-            report["error"] = {"type": type(error).__name__, "message": str(error)}
-            await self._report(report)
+        except ApprovalRequired:
+            await self._gate.returned(permit, _DEFERRED)
             raise
-        await self._report(report)
-        if permit.get("edited"):
-            return {"result": report["result"], "note": _NOTE, "edited_arguments": permit["arguments"]}
-        return result
-
-    async def _report(self, report: dict[str, Any]) -> None:
-        _tell_clock(await self._gateways.post("/v1/tools/report", report, ToolRefused))
-
-
-_NOTE: Final = "A reviewer changed the arguments of this call before it ran."
-
-
-def _tell_clock(answer: Mapping[str, Any]) -> None:
-    if hooks.saw and answer.get("at_us"):
-        hooks.saw(int(answer["at_us"]))
+        except Exception as error:
+            told = await self._gate.raised(permit, error)
+            if type(error).__name__ in _RETRIES | _FAILURES:
+                raise
+            raise told from error
+        if not _rich(result):
+            return await self._gate.returned(permit, result)
+        kept = {_RICH: _rich_values.dump_python(result, mode="json")}
+        await self._gate.returned(permit, kept)
+        return permit.told(_rich_values.validate_python(in_order(kept)[_RICH]))
 
 
-def _recorded(permit: Mapping[str, Any]) -> Any:
+def _rich(result: Any) -> bool:
+    """Whether a result is more than a JSON value: media, or what is for the model apart from the value."""
+    parts = result if isinstance(result, list) else [result]
+    return any(isinstance(part, (ToolReturn, *MULTI_MODAL_CONTENT_TYPES)) for part in parts)
+
+
+_RETRIES: Final = frozenset({"ModelRetry", "ToolRetryError"})
+_FAILURES: Final = frozenset({"ToolFailed", "ToolFailedError"})
+_DEFERRED: Final = {"pydantic_ai_asks": True}
+_RICH: Final = "pydantic_ai_returned"
+_rich_values: Final[TypeAdapter[Any]] = TypeAdapter(ToolReturn | MultiModalContent | list[MultiModalContent | Any])
+
+
+def _recorded(permit: Permit) -> Any:
     """Return, or raise, what this call came to the first time."""
-    error = permit.get("error")
-    if error is None:
-        if permit.get("edited"):
-            return {"result": permit["result"], "note": _NOTE, "edited_arguments": permit["arguments"]}
-        return permit["result"]
-    kind, _, message = str(error["message"]).partition(": ")
-    if kind in {"ModelRetry", "ToolRetryError"}:
-        raise ModelRetry(message)
-    if kind in {"ToolFailed", "ToolFailedError"}:
-        raise ToolFailed(message)
-    raise ToolRefused(error["code"], error["message"])
+    if permit.error is not None:
+        kind, _, message = str(permit.error["message"]).partition(": ")
+        if kind in _RETRIES:
+            raise ModelRetry(message)
+        if kind in _FAILURES:
+            raise ToolFailed(message)
+    elif permit.result == _DEFERRED:
+        raise ApprovalRequired
+    elif isinstance(permit.result, dict) and _RICH in permit.result:
+        return permit.told(_rich_values.validate_python(in_order(permit.result)[_RICH]))
+    return again(permit)
 
 
 def _for_whom(refusal: ToolRefused) -> Exception:
