@@ -1,5 +1,6 @@
 """Secrets enter a tool call at its very end and leave no trace: not in what is recorded, answered or raised."""
 
+import base64
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,14 +28,14 @@ from airside.pipeline.compose import compose
 from airside.secrets.grants import Grants
 from airside.secrets.lease import Document
 from airside.secrets.store import down, missing
-from tests.gateways.tools.tooling import TOKEN, Known
+from tests.gateways.tools.tooling import TOKEN, Known, until
 from tests.secrets.parts import PlayedStore, service
 
 MODULES = Path(__file__).parent / "modules"
 VALUE, NEWER = "value-4Gk1zP0tQ9xW", "value-Zw7qN2rT5yLm"
 TRACKER, API = "secret://house/tracker", "secret://house/api#key"
 GRANTS = [
-    GrantSettings(secret=TRACKER, tools=["open_issue", "fail_loudly", "look_around"], name="tracker"),
+    GrantSettings(secret=TRACKER, tools=["open_issue", "fail_loudly", "look_around", "print_it"], name="tracker"),
     GrantSettings(secret=API, tools=["fetch"], arguments=["headers.Authorization"], hosts=["api.example.com"]),
 ]
 
@@ -209,6 +210,21 @@ async def test_without_its_secret_a_call_does_not_leave(bench: Bench) -> None:
     bench.store.answer = bench.answer
     del bench.current["tracker"]
     assert (await bench.failure("look_around")).code is Code.SECRET_UNAVAILABLE
+
+
+async def test_what_a_tool_prints_is_cleaned(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
+    assert await bench.result("print_it") == "printed"
+    said = ""
+
+    def printed() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return "in base64" in said and said.endswith("\n")
+
+    await until(printed, "both lines come out")
+    assert f"the token is {TRACKER}" in said
+    assert VALUE not in said
+    assert base64.b64encode(VALUE.encode()).decode() not in said
 
 
 def test_values_put_into_a_call_show_nowhere() -> None:

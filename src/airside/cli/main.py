@@ -40,6 +40,7 @@ COMMANDS = {
     "cache": Place("airside.cli.cache", "See what caches save, why an answer would be given again; clear them."),
     "routing": Place("airside.cli.routing", "Say how good answers were, learn from it, see what routing saves."),
     "drill": Place("airside.cli.drill.command", "See whether your limits contain runaway cost, overflow, outages."),
+    "secrets": Place("airside.cli.secrets", "See which secrets are configured and can be had; write, rotate them."),
     "fsck": Place("airside.cli.fsck", "Check the whole database."),
     "keys": Place("airside.cli.keys", "Make, list and revoke API keys."),
 }

@@ -55,7 +55,7 @@ def pick(document: Document, handle: Handle) -> str:
     """
     content = document.content
     if handle.field:
-        fields = _fields(content, handle)
+        fields = fields_of(content, handle)
         if handle.field not in fields:
             raise unusable(handle, f"has no field {handle.field!r}", "Name one of the fields that the secret has.")
         return usable(fields[handle.field], handle)
@@ -99,7 +99,8 @@ def text_of(raw: bytes, handle_name: str) -> str:
         ) from None
 
 
-def _fields(content: str | Mapping[str, str], handle: Handle) -> Mapping[str, str]:
+def fields_of(content: str | Mapping[str, str], handle: Handle) -> Mapping[str, str]:
+    """Return the fields of a document; a text is read as a JSON object, or `secret_unavailable` is raised."""
     if not isinstance(content, str):
         return content
     try:

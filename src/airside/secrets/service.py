@@ -19,7 +19,7 @@ from airside.core.clock import Clock
 from airside.core.dependencies import SHARED
 from airside.core.errors import AirsideError, Code, CredentialRefused, TransientError
 from airside.secrets.handle import Handle, handles_in, parse
-from airside.secrets.lease import Document, Lease, pick, unusable
+from airside.secrets.lease import Document, Lease, fields_of, pick, unusable
 from airside.secrets.store import Store, down
 from airside.secrets.watch import Watch
 
@@ -43,6 +43,7 @@ class _Held:
     fetched_s: float = -inf
     expires_s: float = -inf  # from then on the store must be asked
     dies_s: float = -inf  # from then on it must not be used at all
+    ends_s: float = inf  # when its lease ends; never, for what is stored
     ask_again_s: float = -inf
     fetching: "asyncio.Task[None] | None" = None
     failure: AirsideError | None = None
@@ -70,7 +71,7 @@ class Secrets:
         handle = parse(handle) if isinstance(handle, str) else handle
         held = self._entry(handle, tenant_id)
         now_s = self._clock.monotonic_s()
-        if held.document is None or now_s + min(valid_s, self._lease_s(held)) >= held.expires_s:
+        if held.document is None or now_s >= held.expires_s or now_s + min(valid_s, _half(held)) >= held.ends_s:
             await self._refreshed(held, timeout_s)
         elif now_s >= held.fetched_s + REFRESH_SHARE * (held.expires_s - held.fetched_s):
             self._fetch(held)
@@ -153,9 +154,19 @@ class Secrets:
             else:
                 yield name, None
 
-    async def put(self, handle: Handle, content: str | dict[str, str]) -> None:
-        """Write a new version of a secret to its store."""
-        await self._store(handle, SHARED).put(handle.name, content)
+    async def put(self, handle: Handle, value: str) -> None:
+        """Write a new version of a secret to its store; with a field, its other fields stay as they are."""
+        store = self._store(handle, SHARED)
+        if not handle.field:
+            await store.put(handle.name, value)
+            return
+        try:
+            known = fields_of((await store.fetch(handle.name)).content, handle)
+        except AirsideError as error:
+            if not error.details.get("missing"):
+                raise
+            known = {}
+        await store.put(handle.name, {**known, handle.field: value})
 
     async def close(self) -> None:
         """Stop asking, and give leases back."""
@@ -189,10 +200,6 @@ class Secrets:
                 del self._held[oldest]
             held = self._held[key] = _Held(store, handle._replace(field=""), tenant_id)
         return held
-
-    def _lease_s(self, held: _Held) -> float:
-        """Return half of what a fresh lease would have: asking for more than that would fetch at every call."""
-        return (held.expires_s - held.fetched_s) / 2 if held.document is not None else 0.0
 
     async def _refreshed(self, held: _Held, timeout_s: float, *, anew: bool = False) -> None:
         """Wait until the store has answered; a failure is borne while what is held may still be used."""
@@ -242,8 +249,9 @@ class Secrets:
     def _keep(self, held: _Held, document: Document) -> None:
         now_s = self._clock.monotonic_s()
         held.document, held.failure, held.fetched_s = document, None, now_s
-        held.expires_s = now_s + min(self._settings.ttl_s, document.lease_s)
-        held.dies_s = min(held.expires_s + self._settings.stale_s, now_s + document.lease_s)
+        held.ends_s = now_s + document.lease_s
+        held.expires_s = min(now_s + self._settings.ttl_s, held.ends_s)
+        held.dies_s = min(held.expires_s + self._settings.stale_s, held.ends_s)
         held.ask_again_s = -inf
 
     def _lease(self, held: _Held, handle: Handle, tenant_id: str) -> Lease:
@@ -292,6 +300,11 @@ class Secrets:
             if newer is not None:
                 leases[handle], found = newer, True
         return found
+
+
+def _half(held: _Held) -> float:
+    """Return half of what a fresh lease would have, in seconds: to ask for more would fetch at every call."""
+    return (held.ends_s - held.fetched_s) / 2
 
 
 def _heard(task: "asyncio.Task[None]") -> None:

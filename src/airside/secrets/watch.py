@@ -5,9 +5,11 @@ so that an old one is still known after a rotation.
 """
 
 import asyncio
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
+from weakref import WeakSet
 
 from airside.core import canonical
 from airside.core.clock import Clock
@@ -30,19 +32,31 @@ class Redacted(NamedTuple):
     times: int = 0
 
 
+_watches: "WeakSet[Watch]" = WeakSet()
+
+
+def without_values(text: str) -> str:
+    """Return a text for the log without any value that this process has resolved: logs belong to the whole process."""
+    for watch in list(_watches):
+        text = watch.log_text(text)
+    return text
+
+
 class _Known(NamedTuple):
     forms: Forms
     seen_s: float
 
 
 class Watch:
-    """Implements `SecretWatch` for the values of one process."""
+    """Implements `SecretWatch` for the values of one process. Logs ask it from any thread."""
 
     def __init__(self, clock: Clock, remember_s: float) -> None:
         self._clock = clock
         self._remember_s = remember_s
         self._known: OrderedDict[tuple[str, str, str], _Known] = OrderedDict()
         self._tables: dict[str, Table | None] = {}
+        self._lock = threading.Lock()
+        _watches.add(self)
 
     def remember(self, tenant_id: str, handle: Handle, version: str, value: str) -> None:
         """Look for a value from now on in what belongs to its tenant; SHARED ones are looked for everywhere."""
@@ -51,12 +65,14 @@ class Watch:
         known = self._known.get(key)
         if known is not None and now_s - known.seen_s < self._remember_s / 4:
             return
-        self._known[key] = _Known(known.forms if known else forms_of(value), now_s)
-        self._known.move_to_end(key)
-        while len(self._known) > VALUES_MAX:
-            self._known.popitem(last=False)
-        self._forget(now_s)
-        self._tables.clear()
+        forms = known.forms if known else forms_of(value)
+        with self._lock:
+            self._known[key] = _Known(forms, now_s)
+            self._known.move_to_end(key)
+            while len(self._known) > VALUES_MAX:
+                self._known.popitem(last=False)
+            self._forget(now_s)
+            self._tables.clear()
 
     def found_in(self, tenant_id: str, text: str) -> tuple[str, ...]:
         """Return the handles whose values occur in a text, in whatever form."""
@@ -98,13 +114,14 @@ class Watch:
     def _table(self, tenant_id: str) -> Table | None:
         if not self._known:
             return None
-        if tenant_id not in self._tables:
-            values: dict[str, list[Forms]] = {}
-            for (owner, name, _), known in self._known.items():
-                if tenant_id == _EVERYBODY or owner in {tenant_id, SHARED}:
-                    values.setdefault(name, []).append(known.forms)
-            self._tables[tenant_id] = Table(values) if values else None
-        return self._tables[tenant_id]
+        with self._lock:
+            if tenant_id not in self._tables:
+                values: dict[str, list[Forms]] = {}
+                for (owner, name, _), known in self._known.items():
+                    if tenant_id == _EVERYBODY or owner in {tenant_id, SHARED}:
+                        values.setdefault(name, []).append(known.forms)
+                self._tables[tenant_id] = Table(values) if values else None
+            return self._tables[tenant_id]
 
     def _forget(self, now_s: float) -> None:
         for key in _expired(self._known.items(), now_s - self._remember_s):

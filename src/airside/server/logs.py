@@ -9,8 +9,10 @@ from typing import Any
 
 import structlog
 
+from airside.secrets.watch import without_values
+
 _SECRET_NAMES = re.compile(r"authorization|token|secret|password|api_key|cookie|body|content|arguments", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"\b(rt_|ak_|sk-|whsec_)[\w+/=-]{8,}|(://[^:/@\s]+:)[^@\s]+@")
+_SECRET_TEXT = re.compile(r"\b(rt_|ak_|sk-|whsec_|[Bb]earer\s)[\w+/=.~-]{8,}|(://[^:/@\s]+:)[^@\s]+@")
 PLACES_MAX = 12
 
 
@@ -68,5 +70,5 @@ def _without_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> Mutabl
         if name != "event" and _SECRET_NAMES.search(name):
             event[name] = "(withheld)"
         elif isinstance(value, str):
-            event[name] = _SECRET_TEXT.sub(r"\1\2(withheld)", value)
+            event[name] = without_values(_SECRET_TEXT.sub(r"\1\2(withheld)", value))
     return event

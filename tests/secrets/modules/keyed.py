@@ -42,3 +42,11 @@ def fail_loudly(context: ToolContext) -> str:
 def ungranted(context: ToolContext) -> str:
     """Ask for what nobody granted."""
     return context.secret("tracker")
+
+
+@tool(effect="read")
+def print_it(context: ToolContext) -> str:
+    """Print a secret, as people do when they look for a fault."""
+    print("the token is", context.secret("tracker"), flush=True)
+    print("in base64", base64.b64encode(context.secret("tracker").encode()).decode(), file=sys.stderr, flush=True)
+    return "printed"

@@ -21,6 +21,7 @@ from airside.core.errors import AirsideError, Code
 from airside.core.tool import Tool
 from airside.gateways.tools import frames
 from airside.gateways.tools.faults import Fault, fault_error
+from airside.gateways.tools.printed import relay
 
 ENVIRONMENT_KEPT: Final = (
     "PATH",
@@ -214,12 +215,14 @@ class HostedTools:
 
     async def _spawn(self) -> _Process:
         ours, theirs = socket.socketpair()
-        with theirs:
+        printing = relay()
+        with theirs, os.fdopen(printing, "wb"):
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *("-m", "airside.gateways.tools.host", "--fd", str(theirs.fileno()), "--parent", str(os.getpid())),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=sys.__stderr__,
+                stdout=printing,
+                stderr=printing,
                 env=environment(self._settings.env_pass),
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
