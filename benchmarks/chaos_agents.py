@@ -43,7 +43,9 @@ async def clock_in(task: str, model: ModelClient, tools: ToolClient) -> int:
 
 
 async def kill_loop(task: str, model: ModelClient, tools: ToolClient) -> None:
-    """Call model and tool without end, refused or not, until somebody kills it."""
+    """Call model and tool without end, refused or not, until somebody kills it; a `busy` task lingers in an effect."""
+    if task.startswith("busy"):
+        await tools.call("linger", run=task)
     looks = 0
     while True:
         looks += 1

@@ -2,12 +2,14 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from airside import ToolContext, tool
 
+LINGER_S = 40
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS effects (tool TEXT NOT NULL, run TEXT NOT NULL, idempotency_key TEXT UNIQUE);
 """
@@ -47,3 +49,10 @@ def post(run: str, note: str) -> str:
     with _ledger() as ledger:
         ledger.execute("INSERT INTO effects VALUES (?, ?, NULL)", ("post", run))
     return f"posted for {run} ({note})"
+
+
+@tool(effect="write", timeout_s=120)
+def linger(run: str) -> str:
+    """An effect that takes longer than anybody waits for it."""
+    time.sleep(LINGER_S)
+    return f"done for {run}"
