@@ -2,6 +2,7 @@
 
 import base64
 import logging
+from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -16,7 +17,7 @@ VALUE = "value-of-the-logs-9Xb3vU1aS8dF"
 
 
 @pytest.fixture(autouse=True)
-def _as_before() -> object:
+def _as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

@@ -24,6 +24,7 @@ from airside.secrets.grants import Asker, Grants
 from airside.secrets.handle import Handle, handles_in, parse
 from airside.secrets.lease import VALUE_BYTES_MAX, usable
 from airside.secrets.service import Secrets
+from airside.server import logs
 
 app = group("See which secrets are configured and can be had; write and rotate them. Values are never printed.")
 HandleName = Annotated[str, typer.Argument(metavar="HANDLE", help="secret://STORE/NAME or secret://STORE/NAME#FIELD")]
@@ -64,6 +65,7 @@ def grants(
 @app.command()
 def check(context: typer.Context, json_: Json = False) -> None:
     """Ask every store, and for every handle that the configuration names. Exit code 1 if anything cannot be had."""
+    logs.configure("error")  # what is wrong stands in the table
     rows = asyncio.run(_checked(session_of(context).settings()))
     if json_:
         show_json({"ok": all(row["ok"] for row in rows), "items": rows})
@@ -114,7 +116,7 @@ def _told(command: str, value: str) -> None:
     """Hand a value to a program; raises `tool_failed` if it does not take it, before the store is changed."""
     try:
         done = subprocess.run(
-            shlex.split(command), input=value.encode(), stdout=sys.stderr, timeout=COMMAND_S_MAX, check=False
+            shlex.split(command), input=value.encode(), stdout=subprocess.DEVNULL, timeout=COMMAND_S_MAX, check=False
         )
     except (OSError, subprocess.TimeoutExpired, ValueError) as error:
         raise AirsideError(Code.TOOL_FAILED, f"--command cannot be run: {type(error).__name__}") from None

@@ -48,13 +48,13 @@ def version_of(content: Any) -> str:
     return hashlib.blake2b(repr(content).encode(errors="replace"), key=_KEY, digest_size=12).hexdigest()
 
 
-def down(store: str, why: str) -> TransientError:
+def down(store: str, why: str, **details: bool) -> TransientError:
     """Return the error of a store that does not answer as it should just now."""
     return TransientError(
         Code.SECRET_UNAVAILABLE,
         f"the store {store} {why}",
         advice=f"Look at it with `airside secrets check`; it is described under secrets.stores.{store}.",
-        details={"not_sent": True},
+        details={"not_sent": True, **details},
     )
 
 

@@ -12,7 +12,7 @@ LINE_BYTES_MAX: Final = 65_536
 
 
 def relay() -> int:
-    """Return the end of a pipe for a process to print to. The caller closes its copy; reading ends with the last one."""
+    """Return the end of a pipe for a process to print to. The caller closes its copy; reading ends with the last."""
     reading, writing = os.pipe()
     threading.Thread(target=_pass_on, args=(reading,), name="printed by tools", daemon=True).start()
     return writing

@@ -76,8 +76,10 @@ class EncryptedStore:
         try:
             sealed = read_bounded(self._file, FILE_BYTES_MAX)
             return msgspec.json.decode(self._keys().decrypt(sealed.strip()), type=_Content)
+        except FileNotFoundError:  # not the secret's end, if a volume is not mounted; but a first one may be written
+            raise down(self._name, "cannot read its file: it is not there", missing=True) from None
         except OSError as error:
-            raise down(self._name, f"cannot read its file: {error.strerror or 'it is not there'}") from None
+            raise down(self._name, f"cannot read its file: {error.strerror}") from None
         except InvalidToken:
             raise down(self._name, "cannot decrypt its file: it was changed, or no key in key_file fits") from None
         except ValueError as error:  # msgspec's errors too
