@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from yaml.constructor import SafeConstructor
 
 from airside.core.errors import AirsideError, Code
 from airside.policy.decision import RulePolicy
@@ -13,6 +14,8 @@ from airside.policy.rules import Rules
 from airside.policy.windows import Place
 
 FILE_BYTES_MAX = 4_194_304
+DEPTH_MAX = 32
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load(file: Path | None, place: Place | None = None) -> RulePolicy:
@@ -35,9 +38,10 @@ def load(file: Path | None, place: Place | None = None) -> RulePolicy:
 def parse(text: bytes | str, source: str = "policy", place: Place | None = None) -> RulePolicy:
     """Return the policy in a YAML text; `source` stands in complaints. Raises AirsideError `misconfigured`."""
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_depth(text, source)
+        tree = yaml.compose(text, Loader=LOADER)
         _refuse_oddities(tree, source)
-        value: Any = yaml.safe_load(text)
+        value: Any = None if tree is None else SafeConstructor().construct_document(tree)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise _bad(source, mark.line + 1 if mark else 1, error.problem or "not YAML") from None
@@ -47,6 +51,19 @@ def parse(text: bytes | str, source: str = "policy", place: Place | None = None)
         return RulePolicy(Rules.model_validate({} if value is None else value), place)
     except ValidationError as error:
         raise _invalid(source, tree, error) from None
+
+
+def _refuse_depth(text: bytes | str, source: str) -> None:
+    """Refuse what is nested too deep, event by event, before anything that recurses reads it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEPTH_MAX:
+                line = event.start_mark.line + 1 if event.start_mark else 1
+                raise _bad(source, line, f"it is nested more than {DEPTH_MAX} deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _refuse_oddities(tree: yaml.Node | None, source: str) -> None:
@@ -59,10 +76,13 @@ def _refuse_oddities(tree: yaml.Node | None, source: str) -> None:
             raise _bad(source, node.start_mark.line + 1, "anchors and aliases are not used in policies")
         seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
-            keys = [key.value for key, _ in node.value]
-            for index, (key, _) in enumerate(node.value):
-                if key.value in keys[:index]:
+            keys: set[str] = set()
+            for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise _bad(source, key.start_mark.line + 1, "a key is text")
+                if key.value in keys:
                     raise _bad(source, key.start_mark.line + 1, f"key {key.value} stands twice")
+                keys.add(key.value)
             waiting += [value for _, value in node.value]
         elif isinstance(node, yaml.SequenceNode):
             waiting += node.value
