@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 from msgspec import Struct
 
+from airside.composition.egress import HOST, open_ways_out
 from airside.composition.ground import Ground
 from airside.composition.pipelines import pipeline
 from airside.composition.sandbox import CallsOfCode, code_tool
@@ -66,10 +67,11 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
     built_in += code_tool(ground, calls_of_code, stack)
     said = manifests(ground)
     catalogue = ToolCatalogue(settings.tools.local, built_in, said)
-    hosted = HostedTools(settings.tools, catalogue.set_hosted)
+    ways_out = await open_ways_out(ground, stack)
+    hosted = HostedTools(settings.tools, catalogue.set_hosted, ways_out.environment(HOST))
     await hosted.start()
     stack.push_async_callback(hosted.close)
-    await open_sources(ground, catalogue, said, stack)
+    await open_sources(ground, catalogue, said, stack, ways_out)
     pins = Pins(ground.backend.database, catalogue)
     egress = egress_step(settings, ground.secrets, ground.resilience.notices, ground.clock)
     outdate = Outdate(Shelf(ground.backend.database, ground.keyring))

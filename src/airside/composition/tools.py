@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
+from airside.composition.egress import WaysOut
 from airside.composition.ground import Ground
 from airside.core.ports import Database, Transaction
 from airside.core.run import TERMINAL, RunState
@@ -22,7 +23,7 @@ def manifests(ground: Ground) -> Manifests:
 
 
 async def open_sources(
-    ground: Ground, catalogue: ToolCatalogue, said: Manifests, stack: AsyncExitStack
+    ground: Ground, catalogue: ToolCatalogue, said: Manifests, stack: AsyncExitStack, ways_out: WaysOut
 ) -> Sequence[McpServer]:
     """Connect to the configured sources, all at once; one that does not answer has no tools until it does."""
     around = Surroundings(
@@ -35,7 +36,7 @@ async def open_sources(
         ground.secrets,
     )
     servers = [
-        McpServer(name, settings, said, around, catalogue.set_foreign)
+        McpServer(name, ways_out.of_server(name, settings), said, around, catalogue.set_foreign)
         for name, settings in ground.settings.tools.mcp.items()
     ]
     for server in servers:

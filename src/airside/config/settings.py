@@ -15,6 +15,7 @@ from airside.config.batching import BatchesSettings, BatchingSettings, OffPeakSe
 from airside.config.budgets import BudgetSettings, ProgressSettings, RunBudget
 from airside.config.cache import CacheSettings
 from airside.config.context import ContextSettings
+from airside.config.egress import EgressSettings
 from airside.config.fields import Bytes, Seconds, Section, Usd
 from airside.config.handoffs import HandoffSettings
 from airside.config.policy import PolicySettings
@@ -194,6 +195,7 @@ class Settings(BaseSettings):
     agents: dict[str, AgentSettings] = {}
     tools: ToolSettings = ToolSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    egress: EgressSettings = EgressSettings()
     policy: PolicySettings = PolicySettings()
     approvals: ApprovalSettings = ApprovalSettings()
     runs: RunSettings = RunSettings()

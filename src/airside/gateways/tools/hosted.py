@@ -8,8 +8,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -73,10 +74,19 @@ class HostDied(Exception):
 
 
 class HostedTools:
-    """Runs the configured `@tool` functions in a host process. `on_tools` is told the manifests at every start."""
+    """Runs the configured `@tool` functions in a host process. `on_tools` is told the manifests at every start.
 
-    def __init__(self, settings: ToolSettings, on_tools: Callable[[tuple[Tool, ...]], None]) -> None:
+    `way_out` are the variables by which its HTTP clients find the egress proxy.
+    """
+
+    def __init__(
+        self,
+        settings: ToolSettings,
+        on_tools: Callable[[tuple[Tool, ...]], None],
+        way_out: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._settings = settings
+        self._way_out = way_out
         self._on_tools = on_tools
         self._slots = asyncio.Semaphore(settings.concurrency_max)
         self._executions: dict[int, _Execution] = {}
@@ -223,7 +233,7 @@ class HostedTools:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=printing,
                 stderr=printing,
-                env=environment(self._settings.env_pass),
+                env=environment(self._settings.env_pass) | dict(self._way_out),
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )
