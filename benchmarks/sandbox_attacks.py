@@ -102,7 +102,7 @@ raise PermissionError('no process shows it')""",
     ),
     Escape(
         "send a datagram",
-        "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', ('127.0.0.1', {udp})); return 'bait'",
+        "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(2); s.connect(('127.0.0.1', {udp})); s.send(b'x'); s.recv(1); return 'bait'",
         False,
     ),
     Escape("ask the name service", "import socket; return socket.getaddrinfo('example.com', 80) and 'bait'", False),

@@ -200,3 +200,16 @@ def _is_python_inside(pid: int) -> bool:
 def _has_group() -> bool:
     group = cgroups.make(memory_bytes=1 << 20, processes=4)
     return group is not None and group.remove()
+
+
+async def test_a_frame_that_is_too_large_is_not_waited_for(container):
+    """What a killed process has written and nobody reads must not keep its end from being seen."""
+    source = """
+import os
+for fd in range(3, 10):
+    try: os.write(fd, (10**8).to_bytes(4, "big") + b"H" + b"x" * 10**7)
+    except OSError: pass
+"""
+    async with asyncio.timeout(20):
+        result = await execute(container, source)
+    assert result.meters.limit == Limit.RESULT

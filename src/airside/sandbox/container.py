@@ -131,7 +131,7 @@ class ContainerSandbox:
         try:
             async with asyncio.timeout(limits.deadline_s + GRACE_S):
                 await _talk(process, talk, limits, group)
-                left.status = await process.wait()
+                await process.wait()
         except TimeoutError:
             left.late = True
         except (TalkedTooMuch, wire.FrameTooLarge):
@@ -139,7 +139,8 @@ class ContainerSandbox:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            left.status = await process.wait() if left.status is None else left.status
+            await wire.ended(process, END_S)
+            left.status = process.returncode
             await asyncio.wait([printing], timeout=END_S)
             printing.cancel()
             self._running.discard(process)

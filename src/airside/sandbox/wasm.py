@@ -24,6 +24,7 @@ from airside.sandbox.port import Code as AgentCode
 TIER: Final = "wasm"
 START_TIMEOUT_S: Final = 30.0
 COMPILE_TIMEOUT_S: Final = 1_800.0
+END_S: Final = 10.0
 GRACE_S: Final = 1.0  # beyond the deadline, for the engine to tell what it was doing
 _PROGRAM: Final = files("airside.sandbox").joinpath("guest.py").read_text()
 
@@ -79,12 +80,13 @@ class Child:
             raise AirsideError(Code.MISCONFIGURED, f"the sandbox's process did not start: {problem}")
         return child
 
-    async def end(self) -> int:
+    async def end(self) -> int | None:
         """Kill it if it still runs; return its exit status."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         self.writer.close()
-        return await self._process.wait()
+        await wire.ended(self._process, END_S)
+        return self._process.returncode
 
 
 class WasmSandbox:

@@ -5,6 +5,7 @@ against the reader's bound before anything is read.
 """
 
 import asyncio
+import contextlib
 import os
 from typing import Final
 
@@ -81,6 +82,16 @@ async def receive(reader: asyncio.StreamReader, bytes_max: int) -> tuple[bytes, 
     if size > bytes_max:
         raise FrameTooLarge
     return head[4:], await reader.readexactly(size)
+
+
+async def ended(process: asyncio.subprocess.Process, timeout_s: float) -> None:
+    """Wait for a killed process's end, reading away what it has written: asyncio only sees the end behind it."""
+    assert process.stdout is not None, "started with pipes"
+    with contextlib.suppress(TimeoutError, OSError):
+        async with asyncio.timeout(timeout_s):
+            while await process.stdout.read(1 << 20):
+                continue
+            await process.wait()
 
 
 def read_frame(descriptor: int) -> tuple[bytes, bytes]:
