@@ -10,8 +10,9 @@ from airside.core.ports import Database, Transaction
 from airside.core.run import TERMINAL, RunState
 from airside.gateways.tools.catalogue import ToolCatalogue
 from airside.gateways.tools.manifest import Manifests, load_manifests
-from airside.gateways.tools.mcp_servers.pool import Holder
-from airside.gateways.tools.mcp_servers.server import McpServer, Surroundings
+from airside.gateways.tools.mcp_servers.server import LEFT_OUT, McpServer
+from airside.gateways.tools.openapi.source import Api
+from airside.gateways.tools.surroundings import Holder, Surroundings
 from airside.journal import queries
 
 _SQL = queries.load("airside.gateways.tools", "pins.sql")
@@ -39,6 +40,12 @@ async def open_sources(
         McpServer(name, ways_out.of_server(name, settings), said, around, catalogue.set_foreign)
         for name, settings in ground.settings.tools.mcp.items()
     ]
+    for name, api_settings in ground.settings.tools.openapi.items():
+        api = Api(name, api_settings, said, around)
+        stack.push_async_callback(api.close)
+        for out in [*api.left_out, *catalogue.set_foreign(api.source, api.listed)]:
+            body = {"key": f"{api.source}/{out.name}", "source": api.source, "tool": out.name, "why": out.why}
+            around.notices.tell(around.tenant, LEFT_OUT, body)
     for server in servers:
         stack.push_async_callback(server.close)
     await asyncio.gather(*[server.start() for server in servers])

@@ -20,9 +20,9 @@ from airside.gateways.tools.catalogue import ToolCatalogue
 from airside.gateways.tools.fit import Fit
 from airside.gateways.tools.gateway import ToolGateway, tool_of
 from airside.gateways.tools.manifest import ManifestEntry, Manifests
-from airside.gateways.tools.mcp_servers.pool import Holder
-from airside.gateways.tools.mcp_servers.server import McpServer, Surroundings
+from airside.gateways.tools.mcp_servers.server import McpServer
 from airside.gateways.tools.pins import Pins
+from airside.gateways.tools.surroundings import Holder, Surroundings
 from airside.pipeline.compose import compose
 from airside.pipeline.permit import Permit
 from airside.policy import load

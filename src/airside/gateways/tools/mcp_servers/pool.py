@@ -5,25 +5,15 @@ used them for a while, or when they broke. No tenant ever meets another's sessio
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Final, NamedTuple
+from typing import Final
 
 from airside.core.clock import Clock
 from airside.gateways.tools.mcp_servers.session import Session
+from airside.gateways.tools.surroundings import Ended, Holder
 
 LOOK_S: Final = 1.0
-
-
-class Holder(NamedTuple):
-    """Whose a session is; `run_id` is empty for one that the tenant's runs share."""
-
-    tenant_id: str
-    run_id: str
-
-
-Ended = Callable[[Sequence[Holder]], Awaitable[Sequence[Holder]]]
-"""Returns those of some runs that have ended."""
 
 
 class Sessions:

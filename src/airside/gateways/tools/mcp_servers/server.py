@@ -5,36 +5,32 @@ the tool is what it was when the call was decided on: a session that lists anoth
 """
 
 import asyncio
-import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from mcp.shared.exceptions import MCPError
-from msgspec import Struct
 
 from airside.config.tools import McpServerSettings
 from airside.core import canonical
 from airside.core.call import Call
-from airside.core.clock import Clock
 from airside.core.errors import AirsideError, Code, CredentialRefused, TransientError
-from airside.core.ports import Database, Keyring, Notices, Sealed, Transaction
 from airside.core.text import storable
 from airside.gateways.tools.arguments import compile_schema
+from airside.gateways.tools.binaries import Binaries
 from airside.gateways.tools.catalogue import LeftOut, Listed
 from airside.gateways.tools.faults import Fault, fault_error
 from airside.gateways.tools.foreign import plain
 from airside.gateways.tools.manifest import Manifests
-from airside.gateways.tools.mcp_servers.http import Exchange, Http, exchange
-from airside.gateways.tools.mcp_servers.listing import Offer, read
-from airside.gateways.tools.mcp_servers.pool import Ended, Holder, Sessions
+from airside.gateways.tools.mcp_servers.connect import Connector
+from airside.gateways.tools.mcp_servers.http import Exchange, exchange
+from airside.gateways.tools.mcp_servers.listing import Offer
+from airside.gateways.tools.mcp_servers.pool import Sessions
 from airside.gateways.tools.mcp_servers.results import ERROR_CHARS_MAX, result_of
-from airside.gateways.tools.mcp_servers.session import Line, Session, Unanswered
-from airside.gateways.tools.mcp_servers.stdio import Program, Stdio
+from airside.gateways.tools.mcp_servers.session import Session
+from airside.gateways.tools.surroundings import Holder, Surroundings
 
-T = TypeVar("T")
 BACKOFF_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
-SLACK_BYTES: Final = 65_536  # what surrounds a result
 META: Final = "airside/idempotency_key"
 
 CHANGED: Final = "tool.changed"
@@ -43,28 +39,6 @@ UNREACHABLE: Final = "tools.unreachable"
 
 OnListed = Callable[[str, Sequence[Listed]], Sequence[LeftOut]]
 """Takes over the tools of a source and returns those that cannot exist beside others."""
-
-
-class Credentials(Protocol):
-    """Fills handles in settings with the secrets they name."""
-
-    async def using(
-        self, texts: Mapping[str, str], use: Callable[[Mapping[str, str]], Awaitable[T]], *, timeout_s: float
-    ) -> T:
-        """Hand filled texts to `use`, again with newer values if it raises CredentialRefused."""
-        ...
-
-
-class Surroundings(Struct, frozen=True):
-    """What a server needs of the process: where binaries go, who is told, which runs are over, and its secrets."""
-
-    database: Database
-    keyring: Keyring
-    notices: Notices
-    clock: Clock
-    tenant: str
-    ended: Ended
-    credentials: Credentials
 
 
 class McpServer:
@@ -82,12 +56,16 @@ class McpServer:
         self.offers: dict[str, Offer] = {}
         self.left_out: list[LeftOut] = []
         self._settings = settings
-        self._manifests = manifests
+        self._connector = Connector(self.source, settings, manifests, around.credentials)
         self._around = around
         self._on_listed = on_listed
         self._slots = asyncio.Semaphore(settings.concurrency_max)
         self._sessions = Sessions(
-            self._connect, around.ended, around.clock, sessions_max=settings.sessions_max, idle_s=settings.idle_s
+            self._connector.connect,
+            around.ended,
+            around.clock,
+            sessions_max=settings.sessions_max,
+            idle_s=settings.idle_s,
         )
         self._news = asyncio.Event()
         self._listing: asyncio.Task[None] | None = None
@@ -142,7 +120,7 @@ class McpServer:
         """Return the tool as the session has it; refuse the call if that is not what it was decided on."""
         if session.changed:
             async with asyncio.timeout(until_s - time.monotonic()):
-                await self._learn(session)
+                await self._connector.learn(session)
         decided = call.payload.fingerprint if isinstance(call.payload, Listed) else ""
         offer = session.offers.get(call.name)
         if offer is None or offer.fingerprint != decided:
@@ -180,11 +158,11 @@ class McpServer:
             limit = self._settings.result_bytes_max
             return AirsideError(Code.LIMIT_EXCEEDED, f"the server answered with more than {limit} bytes")
         if not noted.reached:
-            return self._down("it cannot be reached")
+            return self._connector.down("it cannot be reached")
         if noted.status == 401:
             return _Refused(CredentialRefused(f"{self.source} does not accept its credential"))
         if noted.status == 404:
-            return _Refused(self._down("it does not know its own session"))
+            return _Refused(self._connector.down("it does not know its own session"))
         if noted.status == 429:
             return _busy(self.source, noted)
         if line.over or noted.failed or noted.status >= 500:
@@ -196,24 +174,17 @@ class McpServer:
         return AirsideError(Code.TOOL_FAILED, said or f"the server answered with error {error.error.code}")
 
     async def _result(self, call: Call, offer: Offer, raw: dict[str, Any]) -> bytes:
-        who, binaries = call.who, list[Sealed]()
-        key = await self._around.keyring.subject(who.tenant_id, who.subject)
-
-        def keep(binary: bytes) -> str:
-            binaries.append(key.seal(binary))
-            return binaries[-1].content_id.hex()
-
+        binaries = await Binaries.of(call, self._around.keyring)
         returns = compile_schema(offer.tool.returns) if offer.tool.returns else None
         try:
-            body = canonical.encode(result_of(raw, returns, keep))
+            body = canonical.encode(result_of(raw, returns, binaries.keep))
         except AirsideError as error:
             code = error.code if error.code is Code.LIMIT_EXCEEDED else Code.TOOL_FAILED
             raise AirsideError(code, error.message) from None
         if len(body) > self._settings.result_bytes_max:
             limit = self._settings.result_bytes_max
             raise AirsideError(Code.LIMIT_EXCEEDED, f"the result has {len(body)} bytes; at most {limit} are accepted")
-        if binaries:
-            await self._around.database.transact(lambda tx: _store(tx, binaries))
+        await binaries.store(self._around.database)
         return body
 
     async def _list_on(self, failed: bool) -> None:
@@ -231,7 +202,7 @@ class McpServer:
     async def _listed(self) -> bool:
         """Ask for the tools anew and publish them; return whether that failed, in which case the old ones stay."""
         try:
-            session = await self._connect()
+            session = await self._connector.connect()
             offers, left_out = session.offers, session.left_out
             await session.close()
         except (AirsideError, TimeoutError) as error:
@@ -258,40 +229,6 @@ class McpServer:
                 body = {"key": name, "tool": name, "source": self.source, "fingerprint": offer.fingerprint}
                 self._around.notices.tell(self._around.tenant, CHANGED, {**body, "undeclared": offer.drifted})
 
-    async def _connect(self) -> Session:
-        """Return a new session that knows the server's tools.
-
-        Raises AirsideError, always about a server that has executed nothing: a TransientError, or CredentialRefused.
-        """
-        settings = self._settings
-        texts = {f"header {name}": value.get_secret_value() for name, value in settings.headers.items()}
-        texts |= {f"env {name}": value.get_secret_value() for name, value in settings.env.items()}
-        return await self._around.credentials.using(texts, self._opened, timeout_s=settings.start_timeout_s)
-
-    async def _opened(self, texts: Mapping[str, str]) -> Session:
-        settings = self._settings
-        session = Session(_line(settings, texts))
-        try:
-            await session.open(settings.start_timeout_s)
-            async with asyncio.timeout(settings.start_timeout_s):
-                await self._learn(session)
-        except BaseException as error:
-            await session.close()
-            if isinstance(error, Unanswered) and error.exchange.status == 401:
-                raise CredentialRefused(f"{self.source} does not accept its credential") from None
-            if isinstance(error, Exception) and not isinstance(error, AirsideError):
-                raise self._down(_why(error, session.line)) from None
-            raise
-        return session
-
-    async def _learn(self, session: Session) -> None:
-        listed = await session.tools()
-        offers, session.left_out = read(self.source, self._settings, self._manifests, listed)
-        session.offers = {offer.tool.name: offer for offer in offers}
-
-    def _down(self, why: str) -> TransientError:
-        return TransientError(Code.UPSTREAM_FAILED, f"{self.source}: {why}", details={"not_sent": True})
-
 
 class _Refused(Exception):
     """The server did nothing, because it knows the session or its credential no more; `error` is for the last time."""
@@ -301,37 +238,6 @@ class _Refused(Exception):
         self.error = error
 
 
-def _line(settings: McpServerSettings, texts: Mapping[str, str]) -> Line:
-    given = {
-        kind: {k.partition(" ")[2]: v for k, v in texts.items() if k.startswith(kind)} for kind in ("header", "env")
-    }
-    bytes_max = settings.result_bytes_max + SLACK_BYTES
-    if settings.url:
-        return Http(settings.url, given["header"], bytes_max=bytes_max, connections_max=settings.concurrency_max)
-    return Stdio(
-        Program(
-            command=tuple(settings.command),
-            environment={n: os.environ[n] for n in settings.env_pass if n in os.environ} | given["env"],
-            folder=str(settings.folder or ""),
-            memory_bytes_max=settings.memory_bytes_max,
-            open_files_max=settings.open_files_max,
-            line_bytes_max=bytes_max,
-        )
-    )
-
-
-def _why(error: Exception, line: Line) -> str:
-    """Return why a server did not come up, in words that hold nothing it was told in confidence."""
-    if isinstance(error, Unanswered):
-        return str(error)
-    if isinstance(error, TimeoutError):
-        return "it did not answer in time"
-    if isinstance(error, MCPError) and not line.over:
-        return f"it refused: {plain(storable(str(error.error.message)), 300)}"
-    said = f": {plain(line.said, 300)}" if line.said else ""
-    return f"{line.over or type(error).__name__}{said}"
-
-
 def _busy(source: str, noted: Exchange) -> TransientError:
     return TransientError(
         Code.RATE_LIMITED,
@@ -339,7 +245,3 @@ def _busy(source: str, noted: Exchange) -> TransientError:
         details={"not_sent": True},
         retry_after_s=noted.retry_after_s,
     )
-
-
-async def _store(tx: Transaction, binaries: Sequence[Sealed]) -> None:
-    await tx.store(*binaries)

@@ -1,0 +1,1 @@
+"""Operations of HTTP APIs as sources of tools, from their OpenAPI documents."""
