@@ -20,7 +20,6 @@ from tests.fake_providers import KEY, FakeProvider, Message, serving_all, text, 
 HERE = Path(__file__).parent
 FRAMEWORKS = {"openai_agents": "agents", "langgraph": "langchain_openai", "pydantic_ai": "pydantic_ai"}
 MODULES = {"openai_agents": "desk_openai", "langgraph": "desk_langgraph", "pydantic_ai": "desk_pydantic"}
-KINDS = ("agent", "streaming", "careful", "careful_streaming")
 ANSWER = "All done — Grüße 🙂."
 RULES = """
 rules:
@@ -119,15 +118,14 @@ async def serving_desk(folder: Path, more: dict[str, Any] | None = None, rules: 
 def _settings(folder: Path, url: str) -> dict[str, Any]:
     price = {"input": "1", "output": "4"}
     agents: dict[str, Any] = {}
-    for framework in here():
-        for kind in (*KINDS, *(("triage",) if framework == "openai_agents" else ())):
-            agents[f"{framework}-{kind}"] = {
-                "adapter": framework,
-                "entry": f"{MODULES[framework]}:{kind}",
-                "path": [HERE / "agents"],
-                "model": "" if framework == "langgraph" else "gpt-5.2",
-                "env_pass": ["DESK_EFFECTS"],
-            }
+    for framework in here():  # one agent each: its modules are imported once
+        agents[framework] = {
+            "adapter": framework,
+            "entry": f"{MODULES[framework]}:entry",
+            "path": [HERE / "agents"],
+            "model": "" if framework == "langgraph" else "gpt-5.2",
+            "env_pass": ["DESK_EFFECTS"],
+        }
     return {
         "data_dir": folder / "data",
         "server": {"port": 0},

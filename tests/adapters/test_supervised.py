@@ -38,13 +38,13 @@ def succeeded(desk: Desk, run: dict[str, Any]) -> None:
 @each
 @pytest.mark.parametrize("kind", ["agent", "streaming"])
 async def test_killed_in_the_middle_it_asks_and_does_nothing_twice(desk: Desk, framework: str, kind: str) -> None:
-    undisturbed = await desk.until(await desk.start(f"{framework}-{kind}"))
+    undisturbed = await desk.until(await desk.start(framework, {"kind": kind}))
     succeeded(desk, undisturbed)
     asked = desk.provider.requests
     assert (len(asked), sorted(desk.effects)) == (3, EFFECTS)
     desk.clear()
     desk.crash_file.write_text("look")
-    crashed = await desk.until(await desk.start(f"{framework}-{kind}"))
+    crashed = await desk.until(await desk.start(framework, {"kind": kind}))
     succeeded(desk, crashed)
     assert (undisturbed["attempt"], crashed["attempt"]) == (1, 2)
     assert desk.provider.requests == asked, "something was asked again, or came back changed"
@@ -54,7 +54,7 @@ async def test_killed_in_the_middle_it_asks_and_does_nothing_twice(desk: Desk, f
 @each
 async def test_killed_within_an_effect_it_is_held_for_a_person(desk: Desk, framework: str) -> None:
     desk.crash_file.write_text("pin")
-    run = await desk.until(await desk.start(f"{framework}-agent"))
+    run = await desk.until(await desk.start(framework, {"kind": "agent"}))
     assert run["state"] == "held", run
     assert [effect for effect in desk.effects if effect.startswith("pin")] == ["pin two"]
 
@@ -62,7 +62,7 @@ async def test_killed_within_an_effect_it_is_held_for_a_person(desk: Desk, frame
 @each
 @pytest.mark.parametrize("kind", ["careful", "careful_streaming"])
 async def test_what_the_framework_wants_approved_waits_for_people(desk: Desk, framework: str, kind: str) -> None:
-    run_id = await desk.start(f"{framework}-{kind}")
+    run_id = await desk.start(framework, {"kind": kind})
     for _ in range(3):
         run = await desk.until(run_id, "waiting_approval")
         if run["state"] != "waiting_approval":
@@ -86,6 +86,6 @@ async def test_what_the_framework_wants_approved_waits_for_people(desk: Desk, fr
 async def test_handoffs_are_told_from_the_journal(desk: Desk) -> None:
     if "openai_agents" not in here():
         pytest.skip("the OpenAI Agents SDK is not installed")
-    run_id = await desk.start("openai_agents-triage")
+    run_id = await desk.start("openai_agents", {"kind": "triage"})
     succeeded(desk, await desk.until(run_id))
     assert len(desk.provider.seen) == 4

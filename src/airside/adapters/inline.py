@@ -39,10 +39,11 @@ def _load(spec: AttemptSpec) -> tuple[Any, Any]:
             sys.path.insert(0, str(folder.absolute()))
     module, _, name = spec.agent.entry.partition(":")
     try:
+        adapter = importlib.import_module(f"airside.adapters.{spec.agent.adapter}")
         entry: Any = importlib.import_module(module)
         for part in (name or "agent").split("."):
             entry = getattr(entry, part)
-        return importlib.import_module(f"airside.adapters.{spec.agent.adapter}"), entry
     except Exception as error:
         problem = f"the agent {spec.agent.entry!r} cannot be imported: {type(error).__name__}: {error}"
         raise AirsideError(Code.MISCONFIGURED, problem) from error
+    return adapter, entry

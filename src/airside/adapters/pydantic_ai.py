@@ -35,6 +35,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
 from airside.adapters.clients import Gateways, ToolClient, ToolRefused, rehearse
+from airside.adapters.entries import called
 from airside.adapters.gate import FOR_THE_MODEL, Gate, Permit, again, in_order
 from airside.adapters.patience import http_client
 from airside.adapters.port import Context
@@ -52,7 +53,13 @@ async def prepare(context: Context) -> None:
 
 
 async def run(entry: Any, task: Any, context: Context) -> Any:
-    """Run the agent on a task (text, or any JSON value, which is then shown as JSON) and return its output."""
+    """Run the agent on a task (text, or any JSON value, which is then shown as JSON) and return its output.
+
+    An entry that is a function is called with the task and returns the agent to run. Raises AirsideError
+    `misconfigured` for anything else.
+    """
+    if not isinstance(entry, Agent) and callable(entry):
+        entry = await called(entry, task, {})
     if not isinstance(entry, Agent):
         raise AirsideError(
             Code.MISCONFIGURED, f"the agent's entry is a {type(entry).__name__}, not a pydantic_ai.Agent"

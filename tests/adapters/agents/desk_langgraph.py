@@ -1,6 +1,5 @@
 """The desk's agents, written with LangChain and LangGraph."""
 
-import os
 from typing import Any
 
 import desk
@@ -12,8 +11,7 @@ TOOLS = [desk.note, desk.pin, desk.look]
 
 
 def _agent(streaming: bool, *middleware: Any) -> Any:
-    responses = os.environ.get("DESK_RESPONSES") == "yes"
-    model = ChatOpenAI(model="gpt-5.2", streaming=streaming, use_responses_api=responses)
+    model = ChatOpenAI(model="gpt-5.2", streaming=streaming)
     return create_agent(model, TOOLS, system_prompt=desk.INSTRUCTIONS, middleware=middleware)
 
 
@@ -21,7 +19,14 @@ def _human() -> Any:
     return HumanInTheLoopMiddleware(interrupt_on={"note": True, "pin": True})
 
 
-agent = _agent(False)
-streaming = _agent(True)
-careful = _agent(False, _human())
-careful_streaming = _agent(True, _human())
+KINDS = {
+    "agent": _agent(False),
+    "streaming": _agent(True),
+    "careful": _agent(False, _human()),
+    "careful_streaming": _agent(True, _human()),
+}
+
+
+def entry(task: Any) -> Any:
+    """Return the graph that the task is for."""
+    return KINDS[task["kind"]]

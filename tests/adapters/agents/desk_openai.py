@@ -1,5 +1,7 @@
 """The desk's agents, written with the OpenAI Agents SDK."""
 
+import json
+import os
 from typing import Any
 
 import desk
@@ -18,19 +20,15 @@ careful = agent.clone(
 triage = Agent("triage", instructions="Hand over.", handoffs=[agent])
 
 
-async def streaming(task: Any) -> Any:
-    """Run as a stream, by the agent's own code."""
-    return await _streamed(agent, task)
+KINDS = {"agent": agent, "streaming": agent, "careful": careful, "careful_streaming": careful, "triage": triage}
 
 
-async def careful_streaming(task: Any) -> Any:
-    """Run as a stream, and leave its interruptions to the result."""
-    return await _streamed(careful, task)
-
-
-async def _streamed(of: Any, task: Any) -> Any:
-    model = __import__("os").environ["AIRSIDE_MODEL"]
-    result = Runner.run_streamed(of.clone(model=model), task)
+async def entry(task: Any) -> Any:
+    """Return the agent that the task is for; streams are run by the agent's own code."""
+    wanted = KINDS[task["kind"]]
+    if not task["kind"].endswith("streaming"):
+        return wanted
+    result = Runner.run_streamed(wanted.clone(model=os.environ["AIRSIDE_MODEL"]), json.dumps(task))
     async for _ in result.stream_events():
         pass
     return result

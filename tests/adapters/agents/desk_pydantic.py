@@ -22,7 +22,14 @@ def _careful() -> list[Any]:
 
 
 TOOLS = [desk.note, desk.pin, desk.look]
-agent = _agent(tools=TOOLS)
-streaming = _agent(tools=TOOLS, capabilities=[ProcessEventStream(_listen)])
-careful = _agent(tools=_careful())
-careful_streaming = _agent(tools=_careful(), capabilities=[ProcessEventStream(_listen)])
+KINDS = {
+    "agent": _agent(tools=TOOLS),
+    "streaming": _agent(tools=TOOLS, capabilities=[ProcessEventStream(_listen)]),
+    "careful": _agent(tools=_careful()),
+    "careful_streaming": _agent(tools=_careful(), capabilities=[ProcessEventStream(_listen)]),
+}
+
+
+def entry(task: Any) -> Any:
+    """Return the agent that the task is for."""
+    return KINDS[task["kind"]]
