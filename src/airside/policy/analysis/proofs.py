@@ -56,6 +56,10 @@ class Question:
         said = self._asked(self._solver(near, formulas), USELESS_MS)
         return None if said == z3.unknown else said == z3.unsat
 
+    def surely_nowhere(self, near: Near, formulas: Sequence[Any]) -> bool:
+        """Whether it was found out that no call fulfils the formulas, in all classes of names that are known."""
+        return self.holds_nowhere(near, *formulas) is True
+
     def why_not(self, near: Near, formula: Any, names: Mapping[str, Any]) -> Sequence[str]:
         """Return names of formulas that together leave no room for one that would else hold somewhere."""
         z3 = self.space.z3
