@@ -11,6 +11,7 @@ from pydantic import BaseModel, SecretStr
 from airside.config.approvals import ConfidenceSource, EscalationStep, NotifyTarget, TwoPerson
 from airside.config.handoffs import HandoffSettings
 from airside.config.loading import find_file, load
+from airside.config.provenance import AnchorSettings, ListingSettings, RelationSettings
 from airside.config.routing import FallbackRule, RoutedModel
 from airside.config.secrets import GrantSettings, StoreSettings
 from airside.config.settings import Settings
@@ -102,6 +103,11 @@ def test_the_example_mentions_every_setting() -> None:
     tree["approvals"]["escalation"] = EscalationStep().model_dump()
     tree["approvals"]["two_person"] = TwoPerson().model_dump()
     tree["approvals"]["confidence"]["agents"]["NAME"] = ConfidenceSource().model_dump()
+    tree["provenance"]["anchors"] = AnchorSettings(tool="t", keys=["k"], values=["v"], arguments=["t.v"]).model_dump()
+    tree["provenance"]["relations"] = RelationSettings(
+        tool="t", owner="o", principal="p", values=["v"], arguments=["t.v"]
+    ).model_dump()
+    tree["provenance"]["listings"] = ListingSettings(tool="t", field="f", arguments=["t.v"]).model_dump()
     missing = []
     for name in setting_names(Settings):
         node: Any = tree

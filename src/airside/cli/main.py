@@ -38,6 +38,7 @@ COMMANDS = {
     "budget": Place("airside.cli.budget", "Read and set what may be spent; tell what runs have cost."),
     "batch": Place("airside.cli.batch", "Hand many questions to a provider at once, for less, answered within a day."),
     "cache": Place("airside.cli.cache", "See what caches save, why an answer would be given again; clear them."),
+    "plan": Place("airside.cli.plan", "See what runs have planned, check plans, mine them from runs."),
     "routing": Place("airside.cli.routing", "Say how good answers were, learn from it, see what routing saves."),
     "drill": Place("airside.cli.drill.command", "See whether your limits contain runaway cost, overflow, outages."),
     "secrets": Place("airside.cli.secrets", "See which secrets are configured and can be had; write, rotate them."),

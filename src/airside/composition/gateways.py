@@ -8,6 +8,7 @@ from msgspec import Struct
 from airside.composition.egress import HOST, open_ways_out
 from airside.composition.ground import Ground
 from airside.composition.pipelines import pipeline
+from airside.composition.provenance import Manifests, Provenance
 from airside.composition.sandbox import CallsOfCode, code_tool
 from airside.composition.secrets import egress_step
 from airside.composition.tools import manifests, open_sources
@@ -53,7 +54,9 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
     stack.push_async_callback(afterwork.drain, SETTLE_S)
     answering = providers(settings.providers, mark_prefixes=settings.cache.prompt == "auto", secrets=ground.secrets)
     routes = Routes(answering, settings.models, settings.model_provider, stand_ins(settings.routing))
-    steps = pipeline(ground, services, afterwork, routes)
+    manifest_of = Manifests()
+    provenance = Provenance(ground, manifest_of)
+    steps = pipeline(ground, services, afterwork, routes, provenance.witness)
 
     limits = ModelLimits(settings.server.body_bytes_max, settings.budgets.reserve_output_tokens)
     models = ModelGateway(steps, routes, lambda token: identities.resolve(token, ""), limits)
@@ -64,9 +67,11 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
     stack.callback(handoffs.close)
     built_in: list[tuple[Tool, Execute]] = [(RECALL, recall), *[(tool, handoffs) for tool in handoffs.tools()]]
     calls_of_code = CallsOfCode()
+    built_in += provenance.tools()
     built_in += code_tool(ground, calls_of_code, stack)
     said = manifests(ground)
     catalogue = ToolCatalogue(settings.tools.local, built_in, said)
+    manifest_of.are_in(catalogue)
     ways_out = await open_ways_out(ground, stack)
     hosted = HostedTools(settings.tools, catalogue.set_hosted, ways_out.environment(HOST))
     await hosted.start()

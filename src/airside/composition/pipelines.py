@@ -9,7 +9,7 @@ from airside.composition.secrets import granted_only
 from airside.composition.witnesses import witnesses
 from airside.config.context import ContextSettings
 from airside.config.settings import Settings
-from airside.core.ports import Forward, Step
+from airside.core.ports import Forward, Step, Witness
 from airside.gateways.dependencies import dependencies_of
 from airside.gateways.models.asides import Asides
 from airside.gateways.models.batching.group import Group, Widen
@@ -46,7 +46,7 @@ from airside.runs.services import RunServices
 
 
 def pipeline(
-    ground: Ground, services: RunServices, afterwork: Afterwork, routes: Routes
+    ground: Ground, services: RunServices, afterwork: Afterwork, routes: Routes, provenance: Witness
 ) -> Callable[[Forward], Forward]:
     """Return the one pipeline, in the order that is the design: see docs/architecture.md."""
     settings, clock = ground.settings, ground.clock
@@ -56,7 +56,7 @@ def pipeline(
     asides = Asides(compose([replay, *calling], ask_provider), routes, EMBEDDINGS)
     bytes_max = settings.server.body_bytes_max
     histories = Histories(ground.backend.database, ground.keyring, bytes_max=bytes_max)
-    evidence = Evidence(witnesses(ground, services), tool_of, clock)
+    evidence = Evidence(witnesses(ground, services, provenance), tool_of, clock)
     steps: list[Step] = [
         Identify(identities, clock),
         histories,

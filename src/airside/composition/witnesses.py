@@ -8,9 +8,10 @@ from airside.core.ports import Witness
 from airside.runs.services import RunServices
 
 
-def witnesses(ground: Ground, services: RunServices) -> Sequence[Witness]:
+def witnesses(ground: Ground, services: RunServices, provenance: Witness) -> Sequence[Witness]:
     """Return the witnesses of this installation."""
     return (
         services.reviewing.calibrations,
+        provenance,
         policy_witness(ground.settings, ground.policy, ground.backend.database),
     )

@@ -131,7 +131,11 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             },
             "agents": {
                 name: agent.model_copy(
-                    update={"path": [folder / path.expanduser() for path in agent.path], "policy": at(agent.policy)}
+                    update={
+                        "path": [folder / path.expanduser() for path in agent.path],
+                        "policy": at(agent.policy),
+                        "plan": at(agent.plan),
+                    }
                 )
                 for name, agent in settings.agents.items()
             },

@@ -19,6 +19,7 @@ from airside.config.egress import EgressSettings
 from airside.config.fields import Bytes, Seconds, Section, Usd
 from airside.config.handoffs import HandoffSettings
 from airside.config.policy import PolicySettings
+from airside.config.provenance import ProvenanceSettings
 from airside.config.resilience import NoticeSettings, RateSettings, ResilienceSettings
 from airside.config.routing import FallbackSettings, RoutingSettings
 from airside.config.sandbox import SandboxSettings
@@ -124,6 +125,8 @@ class AgentSettings(Section):
     context: ContextSettings | None = Field(default=None, description="beats the section `context`")
     cache: Literal["off", "exact", "semantic"] | None = Field(default=None, description="beats `cache.mode`")
     env_pass: list[str] = Field(default=[], description="environment variables it may see; an ungated grant")
+    prompt: list[str] = Field(default=[], description="paths in its input that are the user's own words; empty is all")
+    plan: Path | None = Field(default=None, description="plan of runs that are given none; docs/provenance.md")
     policy: Path | None = Field(default=None, description="rules that narrow the platform's and the tenant's")
     stage: Literal["shadow", "alpha", "beta", "controlled", "general"] = "general"
     attempts_max: int = Field(default=3, ge=1, le=20, description="attempts after crashes")
@@ -207,6 +210,7 @@ class Settings(BaseSettings):
     notices: NoticeSettings = NoticeSettings()
     routing: RoutingSettings = RoutingSettings()
     fallbacks: FallbackSettings = FallbackSettings()
+    provenance: ProvenanceSettings = ProvenanceSettings()
     handoffs: dict[str, HandoffSettings] = {}
     secrets: SecretSettings = SecretSettings()
 

@@ -11,6 +11,7 @@ import msgspec
 
 from airside.core.call import Call, CallState, Outcome
 from airside.core.errors import Code
+from airside.core.policy import Facts
 from airside.core.ports import Entry
 
 CALL_INTENT: Final = "call.intent"
@@ -42,6 +43,7 @@ BREAKER_CLOSED: Final = "breaker.closed"
 NOTICE: Final = "notice"
 ROUTING_OUTCOME: Final = "routing.outcome"
 ROUTING_MODEL: Final = "routing.model"
+PLAN_COMMITTED: Final = "plan.committed"
 RESPONSE_DELETED: Final = "response.deleted"
 BUDGET_LEVEL: Final = "budget.level"
 BUDGET_LIMITED: Final = "budget.limited"
@@ -81,6 +83,7 @@ VERSIONS: Final[dict[str, int]] = {
     NOTICE: 1,
     ROUTING_OUTCOME: 1,
     ROUTING_MODEL: 1,
+    PLAN_COMMITTED: 1,
     RESPONSE_DELETED: 1,
     BUDGET_LEVEL: 1,
     BUDGET_LIMITED: 1,
@@ -154,5 +157,12 @@ def _of_call(type_: str, call: Call, body: dict[str, Any]) -> Entry:
         "occurrence": call.occurrence,
         "try": call.try_number,
         "decision": call.decision,
+        **({"facts": _facts(call.facts)} if call.facts.at_us else {}),
     }
     return entry(type_, body, tenant_id=call.who.tenant_id, run_id=call.who.run_id, call_id=call.call_id)
+
+
+def _facts(facts: Facts) -> dict[str, Any]:
+    """Return what policy was told of a call; the provenance of its arguments stands in the decision."""
+    said = {name: getattr(facts, name) for name in facts.__struct_fields__ if name != "links"}
+    return {name: value for name, value in said.items() if value or value == 0.0}

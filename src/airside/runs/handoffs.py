@@ -29,6 +29,7 @@ from airside.core.run import RunState
 from airside.core.tool import Tool
 from airside.journal import events
 from airside.journal.queries import load
+from airside.policy.loading import parse
 from airside.runs import budgets, submission, transitions
 from airside.runs.allowances import Allowances
 from airside.runs.budgets import Node
@@ -36,6 +37,7 @@ from airside.runs.record import RunRecord
 from airside.runs.signals import Signals
 from airside.runs.store import Runs
 from airside.runs.submission import Submission
+from airside.runs.vouching import principal_of
 
 _SQL = load("airside.runs", "handoffs.sql")
 
@@ -93,6 +95,7 @@ class Handoffs:
         self._allowances = allowances
         self._clock = clock
         self._closing = asyncio.Event()
+        self._rules = {name: _narrowing(name, handoff) for name, handoff in settings.handoffs.items()}
 
     def tools(self) -> Sequence[Tool]:
         """Return the handoffs that are configured, as tools."""
@@ -133,6 +136,8 @@ class Handoffs:
             labels=json.loads(parent.labels),
             priority=parent.priority,
             parent_run_id=parent.run_id,
+            principal=principal_of(parent.principal),
+            caller=parent.caller,
         )
         sealed = (await self._keyring.subject(parent.tenant_id, parent.subject)).seal(task.input)
         own = budgets.run_node(self._settings, run_id, task.agent)
@@ -172,6 +177,7 @@ class Handoffs:
             parent_run_id=call.who.run_id,
             run_id=run.run_id,
             tools="" if settings.tools is None else json.dumps(settings.tools),
+            rules=self._rules[call.name],
             depth=depth,
             now_us=tx.now_us,
         )
@@ -225,6 +231,13 @@ async def unfinished(tx: Transaction, tenant_id: str, run_id: str) -> int:
     """Count the tasks of a run that others are still doing."""
     row = await tx.one(_SQL["unfinished"], tenant_id=tenant_id, run_id=run_id)
     return int(row["n"]) if row else 0
+
+
+def _narrowing(name: str, settings: HandoffSettings) -> str:
+    """Return the rules of a handoff as the text of a policy; raises `misconfigured` for what are none."""
+    text = canonical.encode({"rules": settings.rules}).decode() if settings.rules else ""
+    parse(text, f"handoffs.{name}.rules")
+    return text
 
 
 async def _depth(tx: Transaction, parent: RunRecord) -> int:

@@ -8,10 +8,12 @@ from msgspec import Struct
 
 from airside.core.ports import Row
 from airside.core.run import TERMINAL, Identity, RunState
+from airside.runs.vouching import principal_of
 
 
 class RunRecord(Struct, frozen=True, kw_only=True):
-    """One row of `runs`. `input` and `result` are content ids, `labels` and `budget_path` JSON texts.
+    """One row of `runs`. `input` and `result` are content ids, `labels`, `budget_path`, `principal` and `untrusted`
+    JSON texts.
 
     `suspend` is the state that the worker is asked to leave the run in; `version` numbers its transitions.
     """
@@ -42,6 +44,9 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     started_us: int | None
     ended_us: int | None
     webhook_url: str | None
+    principal: str = "{}"
+    untrusted: str = "[]"
+    caller: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -66,6 +71,8 @@ class RunRecord(Struct, frozen=True, kw_only=True):
             supervised=bool(self.supervised),
             deadline_us=deadline_us,
             tools=tools,
+            principal=principal_of(self.principal),
+            caller=self.caller,
         )
 
     def public(self) -> dict[str, Any]:
@@ -81,6 +88,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
             "code": self.code,
             "message": self.message,
             "labels": json.loads(self.labels),
+            "principal": principal_of(self.principal),
             "parent": self.parent_run_id,
             "supervised": bool(self.supervised),
             "running_us": self.running_us,

@@ -4,10 +4,10 @@
 -- A new run. Its row is the promise that it will be executed.
 INSERT INTO runs (tenant_id, run_id, parent_run_id, agent, release, subject, state, suspend, version, priority,
     supervised, attempt, crashes, input, result, code, message, labels, budget_path, wall_us_max, running_us,
-    created_us, ready_us, started_us, ended_us, webhook_url)
+    created_us, ready_us, started_us, ended_us, webhook_url, principal, untrusted, caller)
 VALUES (:tenant_id, :run_id, :parent_run_id, :agent, :release, :subject, :state, :suspend, :version, :priority,
     :supervised, :attempt, :crashes, :input, :result, :code, :message, :labels, :budget_path, :wall_us_max, :running_us,
-    :created_us, :ready_us, :started_us, :ended_us, :webhook_url)
+    :created_us, :ready_us, :started_us, :ended_us, :webhook_url, :principal, :untrusted, :caller)
 
 -- name: get
 SELECT * FROM runs WHERE tenant_id = :tenant_id AND run_id = :run_id

@@ -13,8 +13,9 @@ from airside.core.ids import new_id
 from airside.core.ports import Body, Database, Keyring, SubjectKey, Transaction
 from airside.core.release import Release
 from airside.core.run import RunState
+from airside.journal.planned import commit_plan
 from airside.journal.queries import load
-from airside.runs import budgets, off_peak, releases, submission, transitions
+from airside.runs import budgets, off_peak, releases, submission, transitions, vouching
 from airside.runs.allowances import Allowances
 from airside.runs.budgets import Node
 from airside.runs.cursor import END, PAGE_MAX, cursor_of, place_of
@@ -81,6 +82,7 @@ class Runs:
         subject = task.subject(run_id)
         key, add_key = await self._key(task.tenant_id, subject, is_new=subject == run_id)
         sealed = key.seal(task.input)
+        plan = vouching.plan_of(task.plan) if task.plan else None
         release, wall_us_max = self._current[task.agent].fingerprint, budgets.wall_us(self._settings, task.agent)
         await self._allowances.refresh()
         nodes: list[Node] = []
@@ -105,6 +107,9 @@ class Runs:
                 await add_key(tx)
             await self._allowances.make(tx, task.tenant_id, nodes)
             await submission.write(tx, run, sealed, task.by)
+            if plan is not None:
+                content = key.seal(vouching.plan_bytes(plan))
+                await commit_plan(tx, run_id, content, said_by="submission", steps=len(plan.steps))
             return run
 
         run = await self._database.transact(body)

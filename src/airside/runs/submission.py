@@ -14,7 +14,7 @@ from airside.core.errors import AirsideError, Code
 from airside.core.ports import Sealed, Transaction
 from airside.core.run import RunState
 from airside.journal.queries import load
-from airside.runs import transitions
+from airside.runs import transitions, vouching
 from airside.runs.budgets import Node
 from airside.runs.off_peak import OFF_PEAK
 from airside.runs.record import RunRecord, of_row
@@ -35,7 +35,8 @@ class Submission(Struct, frozen=True, kw_only=True):
     `labels` may name `business_unit`, `workflow`, `customer` and `user`; the customer, else the user, is the subject
     whose data the run handles. It begins not before `not_before_us`, and with the window `off_peak` not before that
     window opens. `priority` is -100 to 100 and, as with `nice`, the lower number goes first. `by` is
-    the name of the key that submitted it.
+    the name of the key that submitted it, `caller` its role. `principal` is what it knows for certain of whom the run
+    is for, `untrusted` are paths in the input that are not the user's own words, `plan` the run's plan as JSON.
     """
 
     tenant_id: str
@@ -49,12 +50,17 @@ class Submission(Struct, frozen=True, kw_only=True):
     not_before_us: int = 0
     window: str = ""
     by: str = ""
+    principal: dict[str, str] = {}
+    untrusted: tuple[str, ...] = ()
+    plan: bytes = b""
+    caller: str = ""
 
     @property
     def fingerprint(self) -> bytes:
         """The SHA-256 by which a repeated submission is told from another one under the same key."""
         parts = msgspec.to_builtins(self, builtin_types=(bytes,)) | {
             "input": self.input.decode(),
+            "plan": self.plan.decode(),
             "idempotency_key": "",
             "by": "",
         }
@@ -86,6 +92,7 @@ def check(submission: Submission, settings: Settings) -> None:
             raise AirsideError(Code.INVALID_REQUEST, f"label {name} holds characters that cannot be printed")
     if submission.window not in {"", OFF_PEAK}:
         raise AirsideError(Code.INVALID_REQUEST, f"window must be empty or {OFF_PEAK}")
+    vouching.check(submission.principal, submission.untrusted, submission.plan)
     if submission.webhook_url:
         _check_url(submission.webhook_url)
 
@@ -141,6 +148,9 @@ def fresh(
         started_us=None,
         ended_us=None,
         webhook_url=submission.webhook_url or None,
+        principal=json.dumps(submission.principal, sort_keys=True),
+        untrusted=json.dumps(submission.untrusted),
+        caller=submission.caller,
     )
 
 

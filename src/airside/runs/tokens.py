@@ -20,6 +20,7 @@ from airside.runs.keys import Keys, digest
 from airside.runs.kills import Kills
 from airside.runs.record import RunRecord
 from airside.runs.signals import Signals
+from airside.runs.vouching import principal_of
 
 _SQL = load("airside.runs", "keys.sql")
 
@@ -50,6 +51,8 @@ def standing(row: Row, tools: tuple[str, ...]) -> Standing:
         supervised=bool(row["supervised"]),
         deadline_us=deadline_us(row["attempt_started_us"], row["wall_us_max"], row["running_us"]),
         tools=granted(tools, row["tools_granted"]),
+        principal=principal_of(row["principal"]),
+        caller=row["caller"],
     )
     suspend = RunState(row["suspend"]) if row["suspend"] else None
     return Standing(identity, row["lease_until_us"], suspend is not None, _refusal(row, suspend))

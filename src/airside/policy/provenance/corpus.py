@@ -156,6 +156,11 @@ def _exact(text: str) -> str:
     return " ".join(text.split())
 
 
+def is_short(value: Any) -> bool:
+    """Whether a value has so few letters and digits that it may stand for several things."""
+    return sum(map(len, words(plain(str(value))))) <= SHORT_CHARS_MAX
+
+
 def _is_short(entity: Entity) -> bool:
     """Whether a number is so short that it stands in many texts by chance."""
     return entity.kind is Kind.NUMBER and len(entity.value.lstrip("-").replace(".", "")) <= SHORT_CHARS_MAX

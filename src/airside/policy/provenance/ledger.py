@@ -13,7 +13,7 @@ from msgspec import Struct
 from airside.core.policy import VOUCHED, Link, Origin
 from airside.core.tool import ArgumentRole, FieldLabel, Tool
 from airside.policy.arguments import role_of
-from airside.policy.provenance.corpus import Corpus, Place
+from airside.policy.provenance.corpus import Corpus, Place, is_short
 from airside.policy.provenance.credentials import credentials
 from airside.policy.provenance.declared import Declared
 from airside.policy.provenance.entities import Entity, Kind, entities
@@ -27,6 +27,9 @@ LINKS_MAX: Final = 2_000
 """Arguments with more values than this are not looked at one by one: the rest is of unknown origin."""
 
 _SELECTING = frozenset({ArgumentRole.QUERY, ArgumentRole.ID})
+_SINGLING = frozenset({ArgumentRole.ID, ArgumentRole.TARGET, None})
+"""Roles in which a short value singles something out: `7` may be a mail here and a file there, so lists must tell."""
+
 _UNLABELLED: Final = FieldLabel()
 _SECRET_CHARS_MIN = 4
 
@@ -134,7 +137,7 @@ class Ledger:
             ):
                 if (place := records.find(tool.name, leaf.name, value)) is not None:
                     return origin, place
-        if (place := self.trusted.whole(value)) is not None:
+        if not (role in _SINGLING and is_short(value)) and (place := self.trusted.whole(value)) is not None:
             return Origin.TRUSTED, place
         if (place := self.untrusted.find(value)) is not None:
             return Origin.UNTRUSTED, place

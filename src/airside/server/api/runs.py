@@ -35,6 +35,13 @@ class NewRun(Body):
     webhook_url: str = Field(default="", max_length=2_000, description="told when the run ends")
     not_before_us: int = Field(default=0, ge=0, le=2**62, description="begins then or later; within 31 days")
     window: Literal["", "off_peak"] = Field(default="", description="off_peak: begins in the hours of runs.off_peak")
+    principal: dict[str, str] = Field(
+        default={}, max_length=20, description="what you know for certain of whom the run is for: customer, user, …"
+    )
+    untrusted: list[str] = Field(
+        default=[], max_length=100, description="paths in the input that are not the user's own words"
+    )
+    plan: dict[str, Any] | None = Field(default=None, description="effects that the run may have: docs/provenance.md")
 
 
 class Move(Body):
@@ -75,6 +82,10 @@ async def submit(
             not_before_us=new.not_before_us,
             window=new.window,
             by=principal.name,
+            principal=new.principal,
+            untrusted=tuple(new.untrusted),
+            plan=canonical.encode(new.plan) if new.plan is not None else b"",
+            caller=principal.role.value,
         )
     )
     response.headers["location"] = f"/api/v1/runs/{run.run_id}"
