@@ -34,6 +34,7 @@ from airside.pipeline.compose import compose
 from airside.pipeline.permit import Permit
 from airside.policy import load
 from airside.testing import InMemoryPlane
+from benchmarks import approvals
 from benchmarks.figures import figure, option
 
 WARM_UP = 50
@@ -154,3 +155,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
+    approvals.main()
