@@ -106,6 +106,23 @@ async def test_a_store_that_is_down_is_asked_once_in_a_while_only() -> None:
     assert store.asked == 2
 
 
+async def test_a_failure_that_many_wait_for_is_raised_to_each_as_its_own() -> None:
+    def fails(_: str) -> Document:
+        raise down("house", "is away")
+
+    store = PlayedStore(fails)
+    store.gate = asyncio.Event()
+    secrets = service(store)
+    waiting = [asyncio.create_task(secrets.resolve(HANDLE)) for _ in range(5)]
+    await behind()
+    store.gate.set()
+    errors = await asyncio.gather(*waiting, return_exceptions=True)
+    with pytest.raises(TransientError) as again:
+        await secrets.resolve(HANDLE)
+    assert {type(error) for error in errors} == {TransientError}
+    assert len({id(error) for error in [*errors, again.value]}) == 6  # the journal notes in each what becomes of it
+
+
 async def test_a_lease_is_never_used_beyond_its_end_even_in_an_outage() -> None:
     clock = HandClock()
     store = PlayedStore(lambda _: Document(VALUE, "v1", lease_s=60))

@@ -103,10 +103,6 @@ class Secrets:
                         return lease
         return None
 
-    async def fill(self, text: str, *, tenant_id: str = SHARED, timeout_s: float = inf) -> str:
-        """Return a text of the settings with its handles replaced by their values (`Bearer secret://vault/x#token`)."""
-        return (await self.filled({"": text}, {}, tenant_id, timeout_s))[""]
-
     async def using(
         self,
         texts: Mapping[str, str],
@@ -210,12 +206,16 @@ class Secrets:
                     await asyncio.shield(task)
             elif held.failure is not None:
                 raise held.failure
-        except (TransientError, TimeoutError) as error:
-            if held.document is not None and self._clock.monotonic_s() < held.dies_s:
-                return
-            if isinstance(error, TimeoutError):
+        except TimeoutError:
+            if not self._bearable(held):
                 raise down(held.name.store, f"did not answer within {timeout_s:.1f} s") from None
-            raise
+        except AirsideError as error:
+            if not isinstance(error, TransientError) or not self._bearable(held):
+                raise _own(error) from None
+
+    def _bearable(self, held: _Held) -> bool:
+        """Whether what is held may be used although the store does not answer."""
+        return held.document is not None and self._clock.monotonic_s() < held.dies_s
 
     def _fetch(self, held: _Held, *, anew: bool = False) -> "asyncio.Task[None] | None":
         """Return the one fetch that is under way, begun now if there is none; None in the pause after a failure."""
@@ -256,7 +256,7 @@ class Secrets:
 
     def _lease(self, held: _Held, handle: Handle, tenant_id: str) -> Lease:
         if held.document is None:
-            raise held.failure or down(handle.store, "did not answer")
+            raise _own(held.failure) if held.failure else down(handle.store, "did not answer")
         return self._leased(held.document, handle, tenant_id, held.dies_s)
 
     def _leased(self, document: Document, handle: Handle, tenant_id: str, expires_s: float) -> Lease:
@@ -300,6 +300,11 @@ class Secrets:
             if newer is not None:
                 leases[handle], found = newer, True
         return found
+
+
+def _own(error: AirsideError) -> AirsideError:
+    """Return an error of the caller's own: one failure is raised to many, and each notes in it what becomes of it."""
+    return type(error)(error.code, error.message, advice=error.advice, details=error.details)
 
 
 def _half(held: _Held) -> float:

@@ -46,8 +46,8 @@ class Egress:
 
         Raises `secret_unavailable` where a secret cannot be had in time: then nothing has left.
         """
-        if call.local or call.kind is not CallKind.TOOL:
-            return await forward(call)
+        if call.local or call.ready is not None or call.kind is not CallKind.TOOL:
+            return await forward(call)  # nothing leaves from here
         try:
             outcome = await self._sent(call, forward)
         except AirsideError as error:
@@ -82,6 +82,8 @@ class Egress:
         }
 
     async def _clean(self, call: Call, outcome: Outcome) -> Outcome:
+        if not outcome.body:
+            return outcome
         answer = unpack(outcome.body)
         result = bytes(answer.result)
         clean = await self._secrets.watch.body(call.who.tenant_id, result)
