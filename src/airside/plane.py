@@ -23,6 +23,7 @@ from airside.config.installation import database_url, webhook_secret
 from airside.config.settings import Settings
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Database, Keyring
+from airside.gateways.tools.catalogue import ToolCatalogue
 from airside.gateways.tools.hosted import HostedTools
 from airside.resilience.services import Resilience
 from airside.runs.isolation.choose import ChosenLauncher
@@ -56,6 +57,7 @@ class Plane(Struct, kw_only=True, frozen=True):
     batches: Batches
     gateways: Mapping[str, Asgi]
     tool_host: HostedTools | None
+    tools: ToolCatalogue | None
 
     @staticmethod
     @asynccontextmanager
@@ -81,6 +83,7 @@ class Plane(Struct, kw_only=True, frozen=True):
                 batches=batches,
                 gateways=gateways.paths if gateways else {},
                 tool_host=gateways.tool_host if gateways else None,
+                tools=gateways.tools if gateways else None,
             )
 
     @asynccontextmanager

@@ -41,10 +41,11 @@ SETTLE_S = 10.0  # how long a closing process insists on writing outcomes
 
 
 class Gateways(Struct, frozen=True):
-    """What answers at which path, and the tool host."""
+    """What answers at which path, the tool host, and every tool."""
 
     paths: Mapping[str, Asgi]
     tool_host: HostedTools
+    tools: ToolCatalogue
 
 
 async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitStack) -> Gateways:
@@ -102,4 +103,4 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
         "/v1/tools/authorize": local.authorize,
         "/v1/tools/report": local.report,
     }
-    return Gateways(paths, hosted)
+    return Gateways(paths, hosted, catalogue)

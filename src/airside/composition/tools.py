@@ -11,7 +11,7 @@ from airside.core.run import TERMINAL, RunState
 from airside.gateways.tools.catalogue import ToolCatalogue
 from airside.gateways.tools.manifest import Manifests, load_manifests
 from airside.gateways.tools.mcp_servers.server import LEFT_OUT, McpServer
-from airside.gateways.tools.openapi.source import Api
+from airside.gateways.tools.openapi.source import Api, Operations
 from airside.gateways.tools.surroundings import Holder, Surroundings
 from airside.journal import queries
 
@@ -41,9 +41,9 @@ async def open_sources(
         for name, settings in ground.settings.tools.mcp.items()
     ]
     for name, api_settings in ground.settings.tools.openapi.items():
-        api = Api(name, api_settings, said, around)
+        api = Api(Operations(name, api_settings, said), api_settings, around)
         stack.push_async_callback(api.close)
-        for out in [*api.left_out, *catalogue.set_foreign(api.source, api.listed)]:
+        for out in catalogue.set_foreign(api.source, api.listed, api.left_out):
             body = {"key": f"{api.source}/{out.name}", "source": api.source, "tool": out.name, "why": out.why}
             around.notices.tell(around.tenant, LEFT_OUT, body)
     for server in servers:

@@ -23,13 +23,28 @@ from airside.server.api import (
     routing,
     run_events,
     runs,
+    tools,
 )
 from airside.server.api.strict import on_airside_error, on_http_error, on_validation_error
 from airside.server.readings import Readings
 
 ROUTERS = tuple(
     module.router
-    for module in (runs, run_events, held, batches, approvals, kills, breakers, budgets, cache, routing, agents, keys)
+    for module in (
+        runs,
+        run_events,
+        held,
+        batches,
+        approvals,
+        kills,
+        breakers,
+        budgets,
+        cache,
+        routing,
+        agents,
+        tools,
+        keys,
+    )
 )
 """All that needs a key; the probes stand apart."""
 _PROBLEM = {"description": "A problem (RFC 9457) with a stable `code`; docs/errors.md lists all", "content": {}}

@@ -20,7 +20,7 @@ from airside.core.errors import AirsideError, Code
 from airside.gateways.tools.openapi.document import Document, load
 from airside.gateways.tools.openapi.operations import Operation, Parameter, operation
 from airside.gateways.tools.openapi.requests import request
-from airside.gateways.tools.openapi.source import Api
+from airside.gateways.tools.openapi.source import Api, Operations
 from tests.gateways.tools.desks import SERVERS, Desk, desk_of
 from tests.gateways.tools.tooling import served, until
 
@@ -59,7 +59,7 @@ async def api(desk: Desk, shop: Shop, **settings: Any) -> AsyncIterator[Api]:
         said = OpenApiSettings(
             **{"document": SHOP, "base_url": base + "/v1", "operations": ["*"], "timeout_s": 20, **settings}
         )
-        made = Api("shop", said, desk.manifests, desk.around)
+        made = Api(Operations("shop", said, desk.manifests), said, desk.around)
         desk.catalogue.set_foreign(made.source, made.listed)
         try:
             yield made

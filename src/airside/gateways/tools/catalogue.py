@@ -56,6 +56,7 @@ class ToolCatalogue:
         self._local = _listed(_local_tool(name, settings) for name, settings in local.items())
         self._host: dict[str, Listed] = {}
         self._foreign: dict[str, Sequence[Listed]] = {}
+        self._left_out: dict[str, list[LeftOut]] = {}
         self._hosted: dict[str, Listed] = dict(self._built_in)
 
     def set_hosted(self, tools: Iterable[Tool]) -> None:
@@ -71,10 +72,22 @@ class ToolCatalogue:
         self._host = hosted
         self._merge()
 
-    def set_foreign(self, source: str, tools: Sequence[Listed]) -> list[LeftOut]:
-        """Take over what a foreign source lists now; return those of its tools that cannot exist beside others."""
+    def set_foreign(self, source: str, tools: Sequence[Listed], left_out: Sequence[LeftOut] = ()) -> list[LeftOut]:
+        """Take over what a foreign source lists now; return all its tools that cannot exist here.
+
+        `left_out` are those that cannot by themselves; others cannot beside those of other sources.
+        """
         self._foreign[source] = tools
-        return self._merge().get(source, [])
+        self._left_out[source] = [*left_out, *self._merge().get(source, [])]
+        return self._left_out[source]
+
+    def left_out(self) -> list[tuple[str, LeftOut]]:
+        """Return the tools that do not exist here, with their sources."""
+        return [(source, out) for source, left in sorted(self._left_out.items()) for out in left]
+
+    def everything(self) -> list[Tool]:
+        """Return every tool, hosted or local."""
+        return [listed.tool for listed in (self._hosted | self._local).values()]
 
     def of(self, source: str) -> list[Listed]:
         """Return the tools of a foreign source, in the order of their names."""

@@ -37,8 +37,8 @@ CHANGED: Final = "tool.changed"
 LEFT_OUT: Final = "tool.left_out"
 UNREACHABLE: Final = "tools.unreachable"
 
-OnListed = Callable[[str, Sequence[Listed]], Sequence[LeftOut]]
-"""Takes over the tools of a source and returns those that cannot exist beside others."""
+OnListed = Callable[[str, Sequence[Listed], Sequence[LeftOut]], list[LeftOut]]
+"""Takes over the tools of a source, and what it left out; returns what is left out in all."""
 
 
 class McpServer:
@@ -216,7 +216,7 @@ class McpServer:
             Listed(offer.tool, compile_schema(offer.tool.schema), self.execute, offer.fingerprint)
             for offer in offers.values()
         ]
-        self.left_out = [*left_out, *self._on_listed(self.source, listed)]
+        self.left_out = self._on_listed(self.source, listed, left_out)
         for out in self.left_out:
             body = {"key": f"{self.source}/{out.name}", "source": self.source, "tool": out.name, "why": out.why}
             self._around.notices.tell(self._around.tenant, LEFT_OUT, body)

@@ -34,25 +34,81 @@ EXCERPT_BYTES_MAX: Final = 4_000
 PORTS: Final = {"http": 80, "https": 443}
 
 
-class Api:
-    """One configured API. `operations` are its tools, by their names here; `left_out` could not become tools."""
+class Operations:
+    """The operations of one configured API as its document has them. `left_out` could not become tools.
 
-    def __init__(self, name: str, settings: OpenApiSettings, manifests: Manifests, around: Surroundings) -> None:
+    `operations`, `tools` and `fingerprints` go by the names that the tools have here, in one order.
+    """
+
+    def __init__(self, name: str, settings: OpenApiSettings, manifests: Manifests) -> None:
         """Read the document; raises AirsideError `misconfigured`."""
         self.source = f"openapi:{name}"
         self.operations: dict[str, Operation] = {}
-        self.listed: list[Listed] = []
+        self.tools: list[Tool] = []
         self.left_out: list[LeftOut] = []
         self.fingerprints: dict[str, str] = {}
         self._settings = settings
-        self._around = around
         document = load(settings.document)
-        self._base = (settings.base_url or document.base_url()).rstrip("/")
-        if not self._base:
+        self.base = (settings.base_url or document.base_url()).rstrip("/")
+        if not self.base:
             raise AirsideError(
                 Code.MISCONFIGURED, f"tools.openapi.{name}.base_url: the document names no server with an address"
             )
         self._read(name, document, manifests)
+
+    def _read(self, name: str, document: Document, manifests: Manifests) -> None:
+        settings = self._settings
+        prefix = settings.prefix if settings.prefix is not None else f"{name}__"
+        given = {key.lower() for key in (*settings.headers, *settings.query, settings.idempotency_header)}
+        for found in document.operations():
+            place = f"{found.method.upper()} {found.path}"
+            if not any(fnmatchcase(text, _literal(p)) for p in settings.operations for text in (found.native, place)):
+                continue
+            try:
+                made = operation(document, found, given)
+                tool = self._tool(tool_name(prefix, made.native), made, manifests)
+                if tool.name in self.operations:
+                    raise ValueError(f"another operation is called {tool.name} already")
+                compile_schema(tool.schema)
+            except (ValueError, AirsideError) as error:
+                why = error.message if isinstance(error, AirsideError) else str(error)
+                self.left_out.append(LeftOut(shown(found.native), why))
+                continue
+            self.operations[tool.name] = made
+            self.tools.append(tool)
+
+    def _tool(self, name: str, made: Operation, manifests: Manifests) -> Tool:
+        told = self.fingerprints[name] = fingerprint(made.native, made.description, made.schema, {})
+        tool = Tool(
+            name=name,
+            description=made.description,
+            schema=made.schema,
+            timeout_s=self._settings.timeout_s,
+            source=self.source,
+        )
+        match = manifests.of(self.source, made.native)
+        if match is None:
+            return tool
+        drifted = bool(match.entry.fingerprint) and match.entry.fingerprint != told
+        tool = declare(tool, match.entry, declared=match.entry.declared and not drifted)
+        return replace(tool, hosts=(self._host(),)) if tool.declared and not tool.hosts else tool
+
+    def _host(self) -> str:
+        parts = urlsplit(self.base)
+        return f"{parts.hostname}:{parts.port or PORTS[parts.scheme]}"
+
+
+class Api:
+    """Makes the requests of calls. `listed` are its tools."""
+
+    def __init__(self, read: Operations, settings: OpenApiSettings, around: Surroundings) -> None:
+        self.source = read.source
+        self.left_out = read.left_out
+        self.operations = read.operations
+        self.listed = [Listed(tool, compile_schema(tool.schema), self.execute) for tool in read.tools]
+        self._base = read.base
+        self._settings = settings
+        self._around = around
         limits = httpx2.Limits(max_connections=settings.connections_max)
         self._http = httpx2.AsyncClient(
             transport=httpx2.AsyncHTTPTransport(limits=limits, trust_env=False),
@@ -134,47 +190,6 @@ class Api:
             raise AirsideError(Code.TOOL_FAILED, error.message) from None
         await binaries.store(self._around.database)
         return encoded
-
-    def _read(self, name: str, document: Document, manifests: Manifests) -> None:
-        settings = self._settings
-        prefix = settings.prefix if settings.prefix is not None else f"{name}__"
-        given = {key.lower() for key in (*settings.headers, *settings.query, settings.idempotency_header)}
-        for found in document.operations():
-            place = f"{found.method.upper()} {found.path}"
-            if not any(fnmatchcase(text, _literal(p)) for p in settings.operations for text in (found.native, place)):
-                continue
-            try:
-                made = operation(document, found, given)
-                tool = self._tool(tool_name(prefix, made.native), made, manifests)
-                if tool.name in self.operations:
-                    raise ValueError(f"another operation is called {tool.name} already")
-                schema = compile_schema(tool.schema)
-            except (ValueError, AirsideError) as error:
-                why = error.message if isinstance(error, AirsideError) else str(error)
-                self.left_out.append(LeftOut(shown(found.native), why))
-                continue
-            self.operations[tool.name] = made
-            self.listed.append(Listed(tool, schema, self.execute))
-
-    def _tool(self, name: str, made: Operation, manifests: Manifests) -> Tool:
-        told = self.fingerprints[name] = fingerprint(made.native, made.description, made.schema, {})
-        tool = Tool(
-            name=name,
-            description=made.description,
-            schema=made.schema,
-            timeout_s=self._settings.timeout_s,
-            source=self.source,
-        )
-        match = manifests.of(self.source, made.native)
-        if match is None:
-            return tool
-        drifted = bool(match.entry.fingerprint) and match.entry.fingerprint != told
-        tool = declare(tool, match.entry, declared=match.entry.declared and not drifted)
-        return replace(tool, hosts=(self._host(),)) if tool.declared and not tool.hosts else tool
-
-    def _host(self) -> str:
-        parts = urlsplit(self._base)
-        return f"{parts.hostname}:{parts.port or PORTS[parts.scheme]}"
 
 
 def _literal(pattern: str) -> str:
