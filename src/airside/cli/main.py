@@ -34,6 +34,7 @@ COMMANDS = {
     "runs": Place("airside.cli.runs", "Look at runs, follow them, cancel them, resolve held ones."),
     "approvals": Place("airside.cli.approvals", "List, show, approve (edited if need be) and deny proposed calls."),
     "kill": Place("airside.cli.kill", "Stop a run, an agent, a tool, the tenant or everything, at once."),
+    "policy": Place("airside.cli.policy", "Prove, compare, test, replay and explain rules; tell the worst case."),
     "breakers": Place("airside.cli.breakers", "See what is switched off because it fails; switch it by hand."),
     "budget": Place("airside.cli.budget", "Read and set what may be spent; tell what runs have cost."),
     "batch": Place("airside.cli.batch", "Hand many questions to a provider at once, for less, answered within a day."),
@@ -43,7 +44,6 @@ COMMANDS = {
     "drill": Place("airside.cli.drill.command", "See whether your limits contain runaway cost, overflow, outages."),
     "secrets": Place("airside.cli.secrets", "See which secrets are configured and can be had; write, rotate them."),
     "fsck": Place("airside.cli.fsck", "Check the whole database."),
-    "tools": Place("airside.cli.tools", "See which tools there are, draft what they do, check what was confirmed."),
     "keys": Place("airside.cli.keys", "Make, list and revoke API keys."),
 }
 """Serving needs a hundred times what asking needs, so a command imports only its own module."""

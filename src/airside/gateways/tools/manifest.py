@@ -73,6 +73,10 @@ class Manifests:
         self._named = {name: entry for name, entry in entries.items() if "*" not in name}
         self._patterns = sorted(((n, e) for n, e in entries.items() if "*" in n), key=lambda item: -len(item[0]))
 
+    def named(self) -> Mapping[str, ManifestEntry]:
+        """Return what is said of single tools, by `SOURCE/TOOL`."""
+        return self._named
+
     def of(self, source: str, name: str) -> Match | None:
         """Return what is said of a tool of a source, by the name that the source itself has for it."""
         full = f"{source}/{name}"

@@ -101,7 +101,7 @@ def _reach(question: Question, policies: Sequence[RulePolicy], agent: str, tool:
                     continue
                 cap = _cap(question, near, here, window_of(condition, rule.tools, policy.place), condition)
                 if cap is not None:
-                    by.append(f"{rule.name}: {cap} per {condition.per} by {condition.by}")
+                    by.append(f"{rule.name}: {cap.normalize():f} per {condition.per} by {condition.by}")
                     run = _least(run, _in_a_run(condition, cap, limits))
                     day = _least(day, _in_a_day(condition, cap))
     return Reach(tool.name, harm, True, a_call, run, day, tuple(dict.fromkeys(by)))
