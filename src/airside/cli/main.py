@@ -44,6 +44,7 @@ COMMANDS = {
     "drill": Place("airside.cli.drill.command", "See whether your limits contain runaway cost, overflow, outages."),
     "secrets": Place("airside.cli.secrets", "See which secrets are configured and can be had; write, rotate them."),
     "fsck": Place("airside.cli.fsck", "Check the whole database."),
+    "tools": Place("airside.cli.tools", "See which tools there are, draft what they do, check what was confirmed."),
     "keys": Place("airside.cli.keys", "Make, list and revoke API keys."),
 }
 """Serving needs a hundred times what asking needs, so a command imports only its own module."""

@@ -43,6 +43,7 @@ BREAKER_CLOSED: Final = "breaker.closed"
 NOTICE: Final = "notice"
 ROUTING_OUTCOME: Final = "routing.outcome"
 ROUTING_MODEL: Final = "routing.model"
+PLAN_COMMITTED: Final = "plan.committed"
 RESPONSE_DELETED: Final = "response.deleted"
 BUDGET_LEVEL: Final = "budget.level"
 BUDGET_LIMITED: Final = "budget.limited"
@@ -82,6 +83,7 @@ VERSIONS: Final[dict[str, int]] = {
     NOTICE: 1,
     ROUTING_OUTCOME: 1,
     ROUTING_MODEL: 1,
+    PLAN_COMMITTED: 1,
     RESPONSE_DELETED: 1,
     BUDGET_LEVEL: 1,
     BUDGET_LIMITED: 1,
