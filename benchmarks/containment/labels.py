@@ -1,5 +1,6 @@
 """The labelling of the suites' tools (`manifests.yaml`), as the product's own manifests."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,14 @@ class Labels(Struct, frozen=True):
 
 
 def load(suite: str) -> Labels:
-    """Return the labels of a suite."""
-    said = yaml.safe_load(FILE.read_text())[suite]
+    """Return the labels of a suite of AgentDojo."""
+    return read(FILE, suite)
+
+
+@cache
+def read(file: Path, suite: str) -> Labels:
+    """Return the labels of a suite from a file."""
+    said = yaml.safe_load(file.read_text())[suite]
     return Labels(
         tools={name: _tool(name, manifest) for name, manifest in said["tools"].items()},
         declared=Declared(

@@ -49,20 +49,7 @@ class Governed:
 
     def _decide(self, act: Act, tool: Tool, plan: Plan | None, uses: dict[int, int]) -> tuple[Decision, Told]:
         said = told(Facts(at_us=1), self.ledger, tool, act.arguments, plan=plan, uses=uses)
-        call = Call(
-            call_id="call",
-            kind=CallKind.TOOL,
-            name=act.tool,
-            token="",
-            parts=(),
-            effect=tool.effect,
-            idempotent=False,
-            timeout_s=30.0,
-            identity=WHO,
-            arguments=act.arguments,
-            facts=said.facts,
-        )
-        return self._policy.decide(call, tool), said
+        return self._policy.decide(call_of(act, tool, said.facts), tool), said
 
     def done(self, act: Act, steps: Sequence[Told], result: Any, error: str) -> None:
         """Record a call that was made; `steps` are what was told of it under each plan, if it was decided on."""
@@ -80,6 +67,23 @@ class Governed:
                 error=error,
             )
         )
+
+
+def call_of(act: Act, tool: Tool, facts: Facts) -> Call:
+    """Return a call as policy is shown it."""
+    return Call(
+        call_id="call",
+        kind=CallKind.TOOL,
+        name=act.tool,
+        token="",
+        parts=(),
+        effect=tool.effect,
+        idempotent=False,
+        timeout_s=30.0,
+        identity=WHO,
+        arguments=act.arguments,
+        facts=facts,
+    )
 
 
 def allowed(decision: Decision) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from airside.core.call import Effect
 from airside.core.policy import VOUCHED, Link, Origin
 from airside.core.tool import ArgumentRole, FieldLabel, Tool
 from airside.policy.arguments import role_of
@@ -63,6 +64,7 @@ class Ledger:
         self.listed = Belonging()
         self.secrets = Secrets()
         self._written = Corpus()
+        self._stored = Corpus()
         self._written_texts: list[str] = []
         self._taints: dict[str, None] = {}
 
@@ -94,8 +96,7 @@ class Ledger:
         flows = any(link.role not in _SELECTING for link in doubtful.values())
         for leaf in leaves(made.arguments):
             if leaf.name in doubtful:
-                self._written.add(leaf.value, Place(made.call_id, leaf.name))
-                self._written_texts.append(framed(plain(str(leaf.value))))
+                self._note(made, leaf, doubtful[leaf.name])
         if made.error:
             self.untrusted.add(made.error, Place(made.call_id, "error"))
             self._taint("untrusted", made.name)
@@ -169,6 +170,17 @@ class Ledger:
         self.untrusted.add(leaf.value, place)
         self._taint("untrusted", made.name)
 
+    def _note(self, made: Made, leaf: Leaf, link: Link) -> None:
+        """Remember a value that nobody vouched for: results may echo it, and records may come to hold it.
+
+        A record holds the key that it was looked up by anyway; that is no sign that somebody wrote it there.
+        """
+        place = Place(made.call_id, leaf.name)
+        self._written.add(leaf.value, place)
+        self._written_texts.append(framed(plain(str(leaf.value))))
+        if link.role not in _SELECTING or made.tool is None or made.tool.effect is not Effect.READ:
+            self._stored.add(leaf.value, place)
+
     def _was_written(self, value: Any) -> bool:
         """Whether a value may be an echo of what the run has put into an argument without being vouched for."""
         if not self._written_texts:
@@ -183,13 +195,13 @@ class Ledger:
             return
         for anchor in self._declared.anchors:
             if anchor.tool == made.name:
-                self.anchored.add(anchor, made.result, self.prompt, self._written, made.call_id)
+                self.anchored.add(anchor, made.result, self.prompt, self._stored, made.call_id)
         for listing in self._declared.listings:
             if listing.tool == made.name:
-                add_listed(self.listed, listing, made.result, self._written, made.call_id)
+                add_listed(self.listed, listing, made.result, self._stored, made.call_id)
         for relation in self._declared.relations:
             if relation.tool == made.name:
-                add_owned(self.owned, relation, made.result, self._principal, self._written, made.call_id)
+                add_owned(self.owned, relation, made.result, self._principal, self._stored, made.call_id)
 
     def _taint(self, kind: str, source: str) -> None:
         self._taints.setdefault(kind)
