@@ -264,11 +264,11 @@ def main() -> None:
     if "sqlite" in databases:
         with tempfile.TemporaryDirectory(prefix="approve-s", dir="/tmp") as folder:
             results.append(one_database("sqlite", Path(folder), None))
+            print(json.dumps(results[-1]), flush=True)
     if "postgres" in databases:
         with throwaway_postgres() as postgres, tempfile.TemporaryDirectory(prefix="approve-p", dir="/tmp") as folder:
             results.append(one_database("postgres", Path(folder), postgres))
-    for result in results:
-        print(json.dumps(result), flush=True)
+            print(json.dumps(results[-1]), flush=True)
 
     def total(key: str) -> int:
         return sum(result[key] for result in results)

@@ -12,6 +12,7 @@ PARAMETERS_MAX = 8
 OPTIONAL = frozenset(
     {
         "_host",  # in WebAssembly only, see sandbox/guest.py
+        "apprise",
         "boto3",
         "botocore",
         "hvac",

@@ -28,6 +28,7 @@ from airside.runs.held import Held
 from airside.runs.keys import Keys
 from airside.runs.kills import Kills
 from airside.runs.leases import Leases
+from airside.runs.narrowing import Narrowing
 from airside.runs.orphans import Orphans
 from airside.runs.parking import Parking
 from airside.runs.reviewing.services import Reviewing
@@ -58,15 +59,14 @@ class RunServices:
 
     runs: Runs
     held: Held
-    reviews: Reviews
     reviewing: Reviewing
     keys: Keys
     kills: Kills
     external: External
     webhooks: Webhooks
     identities: TokenIdentities
-    approvals: RunApprovals
     handoffs: Handoffs
+    narrowing: Narrowing
     suspensions: RunSuspensions
     signals: Signals
     allowances: Allowances
@@ -129,17 +129,17 @@ class RunServices:
             worker = Worker(parts, launcher_for, place)
             leases.held, leases.on_lost = worker.held, worker.lose
         tools = {name: tuple(agent.tools) for name, agent in settings.agents.items()}
+        identities = TokenIdentities(database, clock, kills, keys, external, signals, tools, allowances)
         return cls(
             runs=runs,
             held=Held(database, keyring, signals),
-            reviews=reviewing.reviews,
             reviewing=reviewing,
             keys=keys,
             kills=kills,
             external=external,
             webhooks=Webhooks(database, settings.webhooks, clock, webhook_secret, signals),
-            identities=TokenIdentities(database, clock, kills, keys, external, signals, tools, allowances),
-            approvals=reviewing.approvals,
+            identities=identities,
+            narrowing=Narrowing(database, identities),
             handoffs=handoffs,
             suspensions=RunSuspensions(database, signals),
             signals=signals,
@@ -155,6 +155,16 @@ class RunServices:
             sweeper=Sweeper(database, attempts, orphans, reviewing.reviews, external, parking, handoffs, signals),
             worker=worker,
         )
+
+    @property
+    def reviews(self) -> Reviews:
+        """The review queue as people see it."""
+        return self.reviewing.reviews
+
+    @property
+    def approvals(self) -> RunApprovals:
+        """The review queue as the pipeline sees it."""
+        return self.reviewing.approvals
 
     async def start(self) -> None:
         """Register this process, take up what the runs table says, and begin to work."""

@@ -19,7 +19,3 @@ RETURNING tenant_id, notice_id, approval_id, step, target, tries
 -- name: done
 UPDATE approval_notices SET state = :state, due_us = :due_us, last_error = :last_error
 WHERE tenant_id = :tenant_id AND notice_id = :notice_id
-
--- name: of_approval
-SELECT target, step, state, tries, last_error FROM approval_notices
-WHERE tenant_id = :tenant_id AND approval_id = :approval_id ORDER BY notice_id LIMIT 200

@@ -10,7 +10,6 @@ from airside.core import canonical
 from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_id
 from airside.core.ports import Database, Keyring, Row, SubjectKey, Transaction
-from airside.core.run import Identity
 from airside.journal import events
 from airside.journal.queries import load
 from airside.runs.reviewing import ballot as ballots
@@ -123,20 +122,6 @@ class Remarks:
             return [dict(row) for row in rows]
 
         return await self._database.read(body)
-
-    async def of(self, who: Identity) -> Sequence[bytes]:
-        """Return the values that people vouched for in a run; see `core.endorsements`."""
-
-        async def body(tx: Transaction) -> Sequence[Row]:
-            return await tx.fetch(
-                _SQL["endorsed"], tenant_id=who.tenant_id, run_id=who.run_id, subject=who.subject, n=ENDORSEMENTS_MAX
-            )
-
-        rows = await self._database.read(body)
-        if not rows:
-            return ()
-        key = await self._keyring.subject(who.tenant_id, who.subject)
-        return [key.open(bytes(row["content"]), bytes(row["sealed"])) for row in rows]
 
     async def _look(self, tenant_id: str, approval_id: str) -> tuple[Row, SubjectKey]:
         async def body(tx: Transaction) -> Row | None:

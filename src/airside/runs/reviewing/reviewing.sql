@@ -39,11 +39,6 @@ INSERT INTO endorsements (tenant_id, run_id, content, approval_id, argument, rev
 VALUES (:tenant_id, :run_id, :content, :approval_id, :argument, :reviewer, :now_us)
 ON CONFLICT (tenant_id, run_id, content) DO NOTHING
 
--- name: endorsed
-SELECT e.content, c.sealed FROM endorsements e
-JOIN contents c ON c.tenant_id = e.tenant_id AND c.subject = :subject AND c.content_id = e.content
-WHERE e.tenant_id = :tenant_id AND e.run_id = :run_id ORDER BY e.at_us LIMIT :n
-
 -- name: endorsed_of
 SELECT argument, reviewer, at_us FROM endorsements
 WHERE tenant_id = :tenant_id AND approval_id = :approval_id ORDER BY at_us, argument LIMIT 200
