@@ -116,6 +116,8 @@ class HostedTools:
             self._supervisor.cancel()
             with suppress(asyncio.CancelledError):
                 await self._supervisor
+        if self._life:  # the supervisor was cancelled before it had begun
+            await self._bury(self._life)
 
     async def execute(self, call: Call) -> Answer:
         """Send a call to the host and return its answer.

@@ -9,11 +9,11 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from airside.config import typed_yaml
 from airside.config.fields import Section
@@ -42,18 +42,22 @@ class ManifestEntry(ManifestSettings):
         return self
 
 
+def _full_name(name: str) -> str:
+    source, slash, tool = name.partition("/")
+    if not slash or not tool or not source.startswith(("mcp:", "openapi:", "host", "agent:")):
+        raise ValueError(f"`{name}` is no tool; write mcp:SERVER/TOOL, openapi:API/OPERATION or host/TOOL")
+    return name
+
+
 class ManifestFile(Section):
     """A file of manifests, by `SOURCE/TOOL`: `mcp:github/create_issue`, `openapi:shop/*`, `host/refund`."""
 
-    tools: dict[str, ManifestEntry] = Field(default={})
+    tools: dict[Annotated[str, AfterValidator(_full_name)], ManifestEntry] = Field(default={})
 
     @field_validator("tools")
     @classmethod
-    def _names_sources(cls, tools: dict[str, ManifestEntry]) -> dict[str, ManifestEntry]:
+    def _one_fingerprint_each(cls, tools: dict[str, ManifestEntry]) -> dict[str, ManifestEntry]:
         for name, entry in tools.items():
-            source, slash, tool = name.partition("/")
-            if not slash or not tool or not source.startswith(("mcp:", "openapi:", "host", "agent:")):
-                raise ValueError(f"`{name}` is no tool; write mcp:SERVER/TOOL, openapi:API/OPERATION or host/TOOL")
             if "*" in name and entry.fingerprint:
                 raise ValueError(f"`{name}` stands for many tools, which cannot share a fingerprint")
         return tools
