@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from typing import Any
 
-from msgspec import Struct
+import msgspec
+from msgspec import Struct, structs
 
 from airside.composition.egress import HOST, open_ways_out
 from airside.composition.ground import Ground
@@ -12,6 +14,7 @@ from airside.composition.provenance import Manifests, Provenance
 from airside.composition.sandbox import CallsOfCode, code_tool
 from airside.composition.secrets import egress_step
 from airside.composition.tools import manifests, open_sources
+from airside.core.errors import AirsideError, Code
 from airside.core.tool import Tool
 from airside.gateways.http import Receive, Scope, Send
 from airside.gateways.models.faces import PATHS as MODEL_PATHS
@@ -19,6 +22,7 @@ from airside.gateways.models.gateway import ModelGateway, ModelLimits
 from airside.gateways.models.histories import Histories
 from airside.gateways.models.kept_responses import PREFIX as KEPT_RESPONSES
 from airside.gateways.models.kept_responses import KeptResponses
+from airside.gateways.models.outgoing import WithoutSecrets
 from airside.gateways.models.provider import Routes
 from airside.gateways.models.providers.configured import providers
 from airside.gateways.models.routing.wishes import stand_ins
@@ -27,6 +31,7 @@ from airside.gateways.tools.gateway import ToolGateway
 from airside.gateways.tools.hosted import HostedTools
 from airside.gateways.tools.local import LocalFace
 from airside.gateways.tools.mcp import McpFace
+from airside.gateways.tools.narrowing import Make, NarrowingFace
 from airside.gateways.tools.pins import Pins
 from airside.gateways.tools.recall import RECALL, Recall
 from airside.gateways.tools.remembering.outdate import Outdate
@@ -34,6 +39,7 @@ from airside.gateways.tools.remembering.shelf import Shelf
 from airside.pipeline.afterwork import Afterwork
 from airside.pipeline.compose import compose
 from airside.pipeline.settle import Settle
+from airside.runs.narrowing import Narrower, Narrowing
 from airside.runs.services import RunServices
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -53,7 +59,12 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
     settings, identities, journal = ground.settings, services.identities, ground.backend.journal
     afterwork = Afterwork(ground.clock)
     stack.push_async_callback(afterwork.drain, SETTLE_S)
-    answering = providers(settings.providers, mark_prefixes=settings.cache.prompt == "auto", secrets=ground.secrets)
+    answering = providers(
+        settings.providers,
+        mark_prefixes=settings.cache.prompt == "auto",
+        secrets=ground.secrets,
+        clean=WithoutSecrets(ground.secrets.watch, ground.resilience.notices),
+    )
     routes = Routes(answering, settings.models, settings.model_provider, stand_ins(settings.routing))
     manifest_of = Manifests()
     provenance = Provenance(ground, manifest_of)
@@ -102,5 +113,17 @@ async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitS
         "/mcp": mcp,
         "/v1/tools/authorize": local.authorize,
         "/v1/tools/report": local.report,
+        "/v1/tokens": NarrowingFace(_narrower(services.narrowing)),
     }
     return Gateways(paths, hosted, catalogue)
+
+
+def _narrower(narrowing: Narrowing) -> Make:
+    async def make(token: str, asked: Any) -> Mapping[str, Any]:
+        try:
+            wanted = msgspec.convert(asked, Narrower)
+        except msgspec.ValidationError as error:
+            raise AirsideError(Code.INVALID_REQUEST, str(error)) from None
+        return structs.asdict(await narrowing.make(token, wanted))
+
+    return make

@@ -25,11 +25,12 @@ _EVERYBODY: Final = ""
 
 
 class Redacted(NamedTuple):
-    """A text or body without values: what is left, whose values were in it, and how many times in all."""
+    """A text or body without values: what is left, whose values were in it, how often, and if all is withheld."""
 
     data: bytes
     names: tuple[str, ...] = ()
     times: int = 0
+    withheld: bool = False
 
 
 _watches: "WeakSet[Watch]" = WeakSet()
@@ -138,7 +139,7 @@ def _clean(table: Table, body: bytes) -> Redacted:
         names |= left
         times += len(left)
         data = canonical.encode({"withheld": "the result held secrets in pieces", "secrets": sorted(names)})
-    return Redacted(data, tuple(sorted(names)), times)
+    return Redacted(data, tuple(sorted(names)), times, bool(left))
 
 
 def _expired(known: Iterable[tuple[tuple[str, str, str], _Known]], before_s: float) -> list[tuple[str, str, str]]:

@@ -18,6 +18,7 @@ from airside.core.run import Identity
 from airside.gateways.models.gateway import ModelGateway, ModelLimits
 from airside.gateways.models.histories import Histories
 from airside.gateways.models.kept_responses import PREFIX, KeptResponses
+from airside.gateways.models.outgoing import Clean, as_it_is
 from airside.gateways.models.provider import Routes
 from airside.gateways.models.providers.configured import providers
 from airside.pipeline.compose import compose
@@ -63,6 +64,7 @@ async def place(
     spy: Spy | None = None,
     limits: ModelLimits | None = None,
     secrets: Secrets | None = None,
+    clean: Clean = as_it_is,
     **changed: Any,
 ) -> AsyncIterator[World]:
     """Yield a gateway with one provider of this kind; `changed` are its settings, `secrets` resolves its key."""
@@ -73,7 +75,9 @@ async def place(
             raise AirsideError(Code.UNAUTHENTICATED)
 
     async with serving_all(fake) as places:
-        made = providers({"fake": settings_of(kind, places, folder, **changed)}, mark_prefixes=True, secrets=secrets)
+        made = providers(
+            {"fake": settings_of(kind, places, folder, **changed)}, mark_prefixes=True, secrets=secrets, clean=clean
+        )
         model = MODELS.get(kind, "fake-large")
         named = {name: ModelSettings(provider="fake", price=PRICE) for name in {model, *MODELS.values()}}
         named["m"] = ModelSettings(provider="fake", model=model, price=PRICE)

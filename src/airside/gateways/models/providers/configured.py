@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from airside.config.settings import ProviderSettings
 from airside.gateways.models.caching.prompt_prefix import Prefixed
+from airside.gateways.models.outgoing import Clean, as_it_is
 from airside.gateways.models.pricing import Pricing
 from airside.gateways.models.provider import Provider
 from airside.gateways.models.providers.anthropic import AnthropicService
@@ -33,12 +34,17 @@ _SERVICES: Mapping[str, Callable[[str, ProviderSettings], Service]] = {
 
 
 def providers(
-    configured: Mapping[str, ProviderSettings], *, mark_prefixes: bool, secrets: Secrets | None = None
+    configured: Mapping[str, ProviderSettings],
+    *,
+    mark_prefixes: bool,
+    secrets: Secrets | None = None,
+    clean: Clean = as_it_is,
 ) -> Mapping[str, Provider]:
     """Return a provider for each that is configured; raises AirsideError `misconfigured`.
 
     `mark_prefixes` is whether Messages requests get marks for the provider's prompt cache where they have none.
     `secrets` resolves keys that are handles; without it such a provider can be asked for prices only.
+    `clean` is what bodies pass on their way out.
     """
     pricing = Pricing()
     made: dict[str, Provider] = {}
@@ -48,20 +54,25 @@ def providers(
         elif provider.kind == "local":
             made[name] = LocalModel(name, provider, pricing)
         else:
-            made[name] = _reached(name, provider, pricing, secrets, mark_prefixes=mark_prefixes)
+            around: Callable[[Service], Service] = Prefixed if mark_prefixes else _as_it_is
+            made[name] = _reached(name, provider, pricing, secrets, around, clean)
     return made
 
 
 def _reached(
-    name: str, provider: ProviderSettings, pricing: Pricing, secrets: Secrets | None, *, mark_prefixes: bool
+    name: str,
+    provider: ProviderSettings,
+    pricing: Pricing,
+    secrets: Secrets | None,
+    around: Callable[[Service], Service],
+    clean: Clean,
 ) -> Provider:
     """Return a provider at the other end of a network."""
     upstream = Http1Upstream(connections_max=provider.connections_max)
-    around: Callable[[Service], Service] = Prefixed if mark_prefixes else _as_it_is
     if provider.kind == "vertex":
-        return Vertex(name, provider, upstream, pricing, around=around)
+        return Vertex(name, provider, upstream, pricing, around=around, clean=clean)
     service = with_secrets(name, provider, _SERVICES[provider.kind](name, provider), secrets)
-    return HttpProvider(name, provider, around(service), upstream, pricing)
+    return HttpProvider(name, provider, around(service), upstream, pricing, clean)
 
 
 def with_secrets(name: str, provider: ProviderSettings, service: Service, secrets: Secrets | None) -> Service:

@@ -23,6 +23,7 @@ from airside.core.money import ZERO
 from airside.gateways.models.formats.openai_embeddings.format import EMBEDDINGS, refuse_to_translate
 from airside.gateways.models.formats.port import ANSWER_BYTES_MAX, BrokenAnswer, Format, RejectedAnswer
 from airside.gateways.models.message import Answer
+from airside.gateways.models.outgoing import Clean, as_it_is
 from airside.gateways.models.pricing import Price, Pricing
 from airside.gateways.models.provider import Ask
 from airside.gateways.models.providers.filled import renewed
@@ -70,13 +71,20 @@ class HttpProvider:
     """`Provider` for everything reached by HTTP."""
 
     def __init__(
-        self, name: str, settings: ProviderSettings, service: Service, upstream: Upstream, pricing: Pricing
+        self,
+        name: str,
+        settings: ProviderSettings,
+        service: Service,
+        upstream: Upstream,
+        pricing: Pricing,
+        clean: Clean = as_it_is,
     ) -> None:
         self.name = name
         self.timeout_s = settings.timeout_s
         self._service = service
         self._upstream = upstream
         self._pricing = pricing
+        self._clean = clean
         self._languages = {language.name: language for language in service.languages}
         self._patience = Patience(settings.connect_timeout_s, settings.timeout_s)
         self._stream_patience = Patience(settings.connect_timeout_s, settings.timeout_s, settings.idle_timeout_s)
@@ -132,7 +140,7 @@ class HttpProvider:
             refuse_to_translate(language.name)
         else:
             body = language.request(ask.request.prompt, model=model, output_tokens=tokens, stream=stream)
-        body = self._service.dress(language, body)
+        body = await self._clean(call, self._service.dress(language, body))
         url = self._service.url(language, model, stream=stream)
         own = await self._service.headers(url, body)
         more = ask.request.headers if language.name == ask.request.format.name else {}

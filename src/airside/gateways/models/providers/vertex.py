@@ -11,6 +11,7 @@ from airside.core.errors import AirsideError, Code
 from airside.gateways.models.formats.anthropic.format import MESSAGES
 from airside.gateways.models.formats.gemini.format import GEMINI
 from airside.gateways.models.formats.port import Format
+from airside.gateways.models.outgoing import Clean, as_it_is
 from airside.gateways.models.pricing import Price, Pricing
 from airside.gateways.models.provider import Ask
 from airside.gateways.models.providers.bedrock import without_model
@@ -39,6 +40,7 @@ class Vertex:
         pricing: Pricing,
         *,
         around: Callable[[Service], Service],
+        clean: Clean = as_it_is,
     ) -> None:
         tokens, project = _tokens(name, settings, upstream)
         if not settings.region or not project:
@@ -49,8 +51,8 @@ class Vertex:
         place = f"{root}/v1/projects/{quote(project, safe='')}/locations/{quote(settings.region, safe='')}/publishers"
         self.name = name
         self.timeout_s = settings.timeout_s
-        self._google = HttpProvider(name, settings, around(_Google(place, tokens)), upstream, pricing)
-        self._anthropic = HttpProvider(name, settings, around(_Anthropic(place, tokens)), upstream, pricing)
+        self._google = HttpProvider(name, settings, around(_Google(place, tokens)), upstream, pricing, clean)
+        self._anthropic = HttpProvider(name, settings, around(_Anthropic(place, tokens)), upstream, pricing, clean)
 
     def price(self, model: str) -> Price:
         """Return the listed price of a model."""
