@@ -16,6 +16,7 @@ from airside.core.run import Role as KeyRole
 from airside.plane import Plane, Role
 from airside.server.serve import serving
 from tests.fake_providers import KEY, FakeProvider, Message, serving_all, text, tool_calls
+from tests.resilience.conftest import sql
 
 HERE = Path(__file__).parent
 FRAMEWORKS = {"openai_agents": "agents", "langgraph": "langchain_openai", "pydantic_ai": "pydantic_ai"}
@@ -87,6 +88,12 @@ class Desk:
         run["result"] = answer.json().get("result") if answer.status_code == 200 else None
         run["calls"] = (await self.admin.get(f"/api/v1/runs/{run_id}/calls")).json()["items"]
         return run
+
+    async def actors(self, run_id: str) -> list[str]:
+        """Return who made the run's calls, as the journal has it."""
+        rows = await sql(self.plane.database, f"SELECT body FROM entries WHERE run_id = '{run_id}' ORDER BY entry_id")
+        notes = [json.loads(row["body"]).get("notes", {}) for row in rows]
+        return [note["actor"] for note in notes if "actor" in note]
 
     async def pending(self, run_id: str) -> list[dict[str, Any]]:
         answer = await self.admin.get("/api/v1/approvals", params={"run": run_id, "state": "pending"})

@@ -8,7 +8,8 @@ import pytest
 
 from airside.adapters.clients import Gateways, ToolRefused
 from airside.adapters.entries import called
-from airside.adapters.gate import Gate, Permit, ToolRaised, actor_headers, again, in_order, rebuilt, told_of
+from airside.adapters.gate import Gate, Permit, ToolRaised, again, in_order, rebuilt, told_of
+from airside.adapters.http_hooks import actor_headers
 from airside.core.errors import Code
 
 from .conftest import House

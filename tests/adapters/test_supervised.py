@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.adapters.supervised import ANSWER, Desk, here, serving_desk
+from tests.adapters.supervised import ANSWER, Desk, here, reply, serving_desk
+from tests.fake_providers import text
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 EFFECTS = ["look wall", "note one", "pin two"]
@@ -83,9 +84,20 @@ async def test_what_the_framework_wants_approved_waits_for_people(desk: Desk, fr
     assert "no pins" in told
 
 
-async def test_handoffs_are_told_from_the_journal(desk: Desk) -> None:
-    if "openai_agents" not in here():
-        pytest.skip("the OpenAI Agents SDK is not installed")
-    run_id = await desk.start("openai_agents", {"kind": "triage"})
-    succeeded(desk, await desk.until(run_id))
-    assert len(desk.provider.seen) == 4
+@pytest.mark.parametrize(
+    ("framework", "kind", "actors"),
+    [
+        ("openai_agents", "triage", ["triage", "desk", "desk", "desk", "desk", "desk", "desk"]),
+        ("langgraph", "team", ["Writer", "Writer", "Writer", "Writer", "reading"]),
+    ],
+)
+async def test_who_acted_is_told_from_the_journal(desk: Desk, framework: str, kind: str, actors: list[str]) -> None:
+    if framework not in here():
+        pytest.skip(f"{framework} is not installed")
+    desk.provider.reply = lambda body: text("done") if kind == "team" and "PINNED" in str(body) else reply(body)
+    try:
+        run = await desk.until(await desk.start(framework, {"kind": kind}))
+    finally:
+        desk.provider.reply = reply
+    assert run["state"] == "succeeded", run
+    assert await desk.actors(run["id"]) == actors

@@ -15,7 +15,7 @@ import pydantic_core
 from msgspec import Struct
 
 from airside.adapters.clients import Gateways, ToolRefused
-from airside.adapters.http_hooks import hooks
+from airside.adapters.http_hooks import actor_headers, hooks
 from airside.core import canonical
 from airside.core.errors import AirsideError, Code
 
@@ -34,7 +34,6 @@ FOR_THE_MODEL: Final = frozenset(
 
 _UNFIT: Final = frozenset({Code.INVALID_REQUEST, Code.LIMIT_EXCEEDED})
 REVIEW_HEADER: Final = "x-airside-review"
-ACTOR_HEADER: Final = "x-airside-actor"
 MESSAGE_CHARS_MAX: Final = 1_990  # of class and message; the gateway keeps no more
 EDIT_NOTE: Final = "A reviewer changed the arguments of this call before it ran."
 
@@ -167,11 +166,6 @@ class Gate:
         if permit.edited:
             body["arguments"] = permit.arguments
         _tell_clock(await self._gateways.post("/v1/tools/report", body, ToolRefused))
-
-
-def actor_headers(actor: str) -> dict[str, str]:
-    """Return the header that tells airside which of a run's agents is acting."""
-    return {ACTOR_HEADER: actor.encode("ascii", "replace").decode()} if actor.isprintable() and actor else {}
 
 
 def again(permit: Permit) -> Any:

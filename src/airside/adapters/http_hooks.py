@@ -15,7 +15,13 @@ from typing import Any, Final
 from airside.runs.isolation.wire import PLACEHOLDER_TOKEN
 
 CLOCK_HEADER: Final = "x-airside-clock"
+ACTOR_HEADER: Final = "x-airside-actor"
 _KEY_HEADERS: Final = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
+
+
+def actor_headers(actor: str) -> dict[str, str]:
+    """Return the header that tells airside which of a run's agents is acting; none for what is no header's text."""
+    return {ACTOR_HEADER: actor.encode("ascii", "replace").decode()} if actor and actor.isprintable() else {}
 
 
 class Hooks:
@@ -24,13 +30,18 @@ class Hooks:
     def __init__(self) -> None:
         self.token = PLACEHOLDER_TOKEN
         self.saw: Callable[[int], None] | None = None
+        self.acting: Callable[[], str] = str
 
     def request(self, headers: Any) -> None:
-        """Put the run's token where an SDK put the placeholder."""
+        """Put the run's token where an SDK put the placeholder, and tell which of the run's agents is asking."""
         for name in _KEY_HEADERS:
             value = headers.get(name)
-            if isinstance(value, str) and PLACEHOLDER_TOKEN in value:
-                headers[name] = value.replace(PLACEHOLDER_TOKEN, self.token)
+            if not isinstance(value, str):
+                continue
+            if PLACEHOLDER_TOKEN in value:
+                headers[name] = value = value.replace(PLACEHOLDER_TOKEN, self.token)
+            if self.token in value:
+                headers.update(actor_headers(self.acting()))
 
     def answer(self, headers: Mapping[str, str]) -> None:
         """Tell the clock when this answer was recorded."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import pydantic_core
 from langchain_core.messages import AnyMessage, BaseMessage, convert_to_openai_messages
+from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.pregel import Pregel
@@ -23,6 +24,7 @@ from langgraph.types import Command, Interrupt, StateSnapshot
 from airside.adapters.clients import Gateways, ToolClient, ToolRefused, rehearse
 from airside.adapters.entries import called
 from airside.adapters.gate import Gate
+from airside.adapters.http_hooks import hooks
 from airside.adapters.langchain_tools import Governance, governance, hosted_tools, install
 from airside.adapters.port import Context
 from airside.core.errors import AirsideError, Code
@@ -51,9 +53,10 @@ async def run(entry: Any, task: Any, context: Context) -> Any:
             Code.MISCONFIGURED, f"the agent's entry is a {type(entry).__name__}, not a graph or a function"
         )
     config = _config(context)
+    hooks.acting = acting
     async with Gateways(context) as gateways:
         client = ToolClient(gateways)
-        gate = Gate(gateways)
+        gate = Gate(gateways, acting)
         hosted = hosted_tools(client, gate, await client.list()) if context.tools else []
         before = governance.set(Governance(gate, hosted))
         try:
@@ -65,6 +68,14 @@ async def run(entry: Any, task: Any, context: Context) -> Any:
             return _result(made)
         finally:
             governance.reset(before)
+
+
+def acting() -> str:
+    """Return the name of the agent that is acting: what `create_agent` was told, else that of the inner graph."""
+    config = var_child_runnable_config.get() or {}
+    name = config.get("metadata", {}).get("lc_agent_name")
+    spaces = str(config.get("configurable", {}).get("checkpoint_ns", "")).split("|")
+    return str(name or (spaces[-2].partition(":")[0] if len(spaces) > 1 else ""))
 
 
 def _config(context: Context) -> dict[str, Any]:

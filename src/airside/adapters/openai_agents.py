@@ -10,7 +10,8 @@ airside's queue, waits without a process, and covers exactly the call that is th
 import contextlib
 import functools
 import json
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -22,7 +23,8 @@ from openai import AsyncOpenAI, OpenAIError
 
 from airside.adapters.clients import Gateways, ToolClient, ToolRefused, rehearse
 from airside.adapters.entries import called
-from airside.adapters.gate import Gate, actor_headers, told_of
+from airside.adapters.gate import Gate, told_of
+from airside.adapters.http_hooks import actor_headers
 from airside.adapters.patience import http_client
 from airside.adapters.port import Context
 from airside.core.errors import AirsideError, Code
@@ -48,8 +50,19 @@ async def prepare(context: Context) -> None:
     """Import what a first run would import late."""
     await rehearse(context)
     async with http_client(context, delays_s=()) as http:
-        with contextlib.suppress(OpenAIError):  # it cannot succeed: nobody listens
+        with contextlib.suppress(OpenAIError), _quiet():  # it cannot succeed: nobody listens
             await Runner.run(Agent("rehearsal"), "rehearsal", run_config=_configured(context, http, tries=1))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the SDK from logging what is meant to fail."""
+    logger = logging.getLogger("openai.agents")
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = False
 
 
 async def run(entry: Any, task: Any, context: Context) -> Any:
