@@ -84,6 +84,15 @@ async def test_who_submitted_a_run_does_not_approve_its_calls() -> None:
         assert (await told(plane, run))["told"] == "Admitted"
 
 
+async def test_a_part_of_a_run_was_submitted_by_who_submitted_the_run(url: str) -> None:
+    async with house(url, approvals={"four_eyes": ["shop"]}) as plane:
+        parent, first = await asked(plane, by="ann")
+        await plane.services.reviews.deny(TENANT, first, BOB, reason="no")
+        await told(plane, parent)
+        _, approval = await asked(plane, parent_run_id=parent.run_id)
+        assert await refused(plane.services.reviews.approve(TENANT, approval, ANN)) is Code.FORBIDDEN
+
+
 async def test_who_submitted_a_run_may_still_deny_its_calls() -> None:
     async with house("memory:", approvals={"four_eyes": ["shop"]}) as plane:
         _, approval = await asked(plane, by="ann")

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from airside.composition.approvals import check
+from airside.config.approvals import ApprovalSettings
 from airside.core.clock import SECOND_US
 from airside.core.errors import AirsideError, Code
 from airside.core.run import Role
@@ -190,6 +192,16 @@ async def test_each_step_of_the_chain_tells_its_own_people(url: str) -> None:
         await eventually(lambda: told(["first", "second"]), lambda: str(heard))
         steps = await plane.sql("SELECT body FROM entries WHERE type = 'approval.escalated'")
         assert [json.loads(bytes(row["body"]))["step"] for row in steps] == [2]
+
+
+@pytest.mark.parametrize("notify", [["nobody"], ["ops", "nobody"]])
+def test_a_target_that_does_not_exist_is_found_at_the_start(notify: list[str]) -> None:
+    settings = ApprovalSettings.model_validate(telling("json://x") | {"escalation": [{"notify": notify}]})
+    with pytest.raises(AirsideError) as error:
+        check(settings)
+    assert error.value.code is Code.MISCONFIGURED
+    assert "nobody" in error.value.message
+    check(ApprovalSettings.model_validate(telling("json://x")))
 
 
 def made(links: Links, until_us: int = FAR_US) -> str:

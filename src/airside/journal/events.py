@@ -61,7 +61,7 @@ VERSIONS: Final[dict[str, int]] = {
     ATTEMPT_STARTED: 1,
     ATTEMPT_ENDED: 1,
     APPROVAL_REQUESTED: 1,
-    APPROVAL_DECIDED: 1,
+    APPROVAL_DECIDED: 2,  # 2 names the key beside the person
     APPROVAL_VOTED: 1,
     APPROVAL_ESCALATED: 1,
     APPROVAL_ENDORSED: 1,

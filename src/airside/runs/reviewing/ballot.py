@@ -18,6 +18,7 @@ _APPROVALS = load("airside.runs", "approvals.sql")
 
 APPROVED: Final = "approved"
 DENIED: Final = "denied"
+ANCESTORS_MAX: Final = 100
 
 
 class Voucher(Struct, frozen=True):
@@ -49,10 +50,9 @@ async def check(tx: Transaction, row: Row, ballot: Ballot, settings: ApprovalSet
     """Raise `forbidden` unless the person may decide on this, and `conflict` for a link that was used."""
     if not admits(settings.escalation, row["step"], row["floor"], ballot.person):
         raise AirsideError(Code.FORBIDDEN, "another group decides on this approval at its present step")
-    if ballot.state == APPROVED and row["agent"] in settings.four_eyes:
-        entry = await tx.one(_SQL["submitter"], tenant_id=row["tenant_id"], run_id=row["source_run_id"])
-        if entry and _submitter(entry) == ballot.person.name:
-            raise AirsideError(Code.FORBIDDEN, "who submitted a run does not approve its calls (approvals.four_eyes)")
+    own = ballot.state == APPROVED and row["agent"] in settings.four_eyes
+    if own and await _submitter(tx, row["tenant_id"], row["source_run_id"]) == ballot.person.name:
+        raise AirsideError(Code.FORBIDDEN, "who submitted a run does not approve its calls (approvals.four_eyes)")
     if ballot.link is not None:
         await use_link(tx, row["tenant_id"], ballot.link)
 
@@ -63,8 +63,15 @@ async def use_link(tx: Transaction, tenant_id: str, link: UsedLink) -> None:
         raise AirsideError(Code.CONFLICT, "this link was used already")
 
 
-def _submitter(entry: Row) -> str:
-    return str(json.loads(bytes(entry["body"])).get("by", ""))
+async def _submitter(tx: Transaction, tenant_id: str, run_id: str) -> str:
+    """Return who submitted a run, or the run that it is a part of; empty if nobody knows."""
+    for _ in range(ANCESTORS_MAX):
+        found = await tx.one(_SQL["submitter"], tenant_id=tenant_id, run_id=run_id)
+        by = str(json.loads(bytes(found["body"])).get("by", "")) if found else ""
+        if by or found is None or not found["parent_run_id"]:
+            return by
+        run_id = found["parent_run_id"]
+    return ""
 
 
 async def agreed(tx: Transaction, row: Row, ballot: Ballot) -> bool:

@@ -23,9 +23,11 @@ SELECT reviewer, arguments, at_us FROM approval_votes
 WHERE tenant_id = :tenant_id AND approval_id = :approval_id ORDER BY at_us, reviewer
 
 -- name: submitter
--- The first transition of a run names who submitted it.
-SELECT body FROM entries WHERE tenant_id = :tenant_id AND run_id = :run_id AND type = 'run.state'
-    AND type NOT IN ('call.intent', 'call.outcome') ORDER BY entry_id LIMIT 1
+-- The first transition of a run names who submitted it; a part of another run was submitted with that one.
+SELECT e.body, r.parent_run_id FROM entries e
+JOIN runs r ON r.tenant_id = e.tenant_id AND r.run_id = e.run_id
+WHERE e.tenant_id = :tenant_id AND e.run_id = :run_id AND e.type = 'run.state'
+    AND e.type NOT IN ('call.intent', 'call.outcome') ORDER BY e.entry_id LIMIT 1
 
 -- name: use_link
 INSERT INTO approval_links (tenant_id, nonce, expires_us) VALUES (:tenant_id, :nonce, :expires_us)
