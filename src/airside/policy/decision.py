@@ -39,12 +39,16 @@ class Compiled(Struct, frozen=True):
 class Applicable(Struct, frozen=True):
     """The rules that may speak on a subject, and the windows its calls count in.
 
-    `decision` is theirs if the subject alone says all. `told` is false for rules that may not be about the subject.
+    `tiers` are those that count, the strictest first; a tier in which one speaks decides. `limiting` are those that a
+    sum keeps from asking or denying. `decision` is theirs if the subject alone says all. What stands beside a rule is
+    whether it is certain that it is about the subject.
     """
 
-    rules: Sequence[tuple[Compiled, Truth]]
+    tiers: Sequence[Sequence[tuple[Compiled, Truth]]]
+    observed: Sequence[tuple[Compiled, Truth]]
+    limiting: Sequence[Compiled]
     windows: Sequence[Window]
-    decision: Decision | None
+    decision: Decision | None = None
 
 
 class Spoken(Struct, frozen=True):
@@ -80,16 +84,18 @@ class RulePolicy:
         subject = subject_of(call, tool)
         applicable = self._applicable.get(subject) or self._remembered(subject)
         if tool is None:
-            return applicable.decision or self._judged(subject, self._spoken_plainly(applicable), None)
+            assert applicable.decision is not None, "rules about models look at nothing but the subject"
+            return applicable.decision
         if applicable.decision is not None and not applicable.windows:
             known = applicable.decision
-            return (
-                Decision(known.verdict, known.reasons, known.policy_version, call.facts.links)
-                if call.facts.links
-                else known
-            )
+            links = call.facts.links
+            return Decision(known.verdict, known.reasons, known.policy_version, links) if links else known
         seen = Seen(call, tool)
-        spoken = [one for rule, told in applicable.rules if (one := _weighed(rule, told, seen))]
+        spoken = _spoken(applicable.observed, seen)
+        for tier in applicable.tiers:
+            if counting := _spoken(tier, seen):
+                spoken += counting
+                break
         decision = self._judged(subject, spoken, seen)
         counters = _counters(decision, applicable, spoken, seen)
         return Decision(decision.verdict, decision.reasons, decision.policy_version, call.facts.links, counters)
@@ -118,17 +124,20 @@ class RulePolicy:
                 rules.append((compiled, told))
         is_tool = subject.kind is CallKind.TOOL
         windows = [w for w in self._windows.values() if is_tool and w.globs.told(subject.name) is not False]
-        applicable = Applicable(rules, windows, None)
+        counting = [one for one in rules if one[0].rule.mode is Mode.ENFORCE]
+        applicable = Applicable(
+            tiers=[[one for one in counting if one[0].rule.then is verdict] for verdict in _ORDER],
+            observed=[one for one in rules if one[0].rule.mode is Mode.OBSERVE],
+            limiting=[one for one, _ in counting if one.windows and one.rule.then is not Verdict.ALLOW],
+            windows=windows,
+        )
         if all(compiled.plain for compiled, _ in rules):
-            decision = self._judged(subject, self._spoken_plainly(applicable), None)
-            applicable = Applicable(rules, windows, decision)
+            spoken = [Spoken(compiled, () if told else ("name",)) for compiled, told in rules]
+            applicable = replace(applicable, decision=self._judged(subject, spoken, None))
         if len(self._applicable) >= REMEMBERED_MAX:
             self._applicable.clear()
         self._applicable[subject] = applicable
         return applicable
-
-    def _spoken_plainly(self, applicable: Applicable) -> Sequence[Spoken]:
-        return [Spoken(compiled, () if told else ("name",)) for compiled, told in applicable.rules]
 
     def _judged(self, subject: Subject, spoken: Sequence[Spoken], seen: Seen | None) -> Decision:
         observed = tuple([_reason(one, seen) for one in spoken if one.compiled.rule.mode is Mode.OBSERVE])
@@ -162,6 +171,10 @@ def subject_of(call: Call, tool: Tool | None) -> Subject:
         tool.reversible if tool else False,
         tool.declared if tool else False,
     )
+
+
+def _spoken(rules: Sequence[tuple[Compiled, Truth]], seen: Seen) -> list[Spoken]:
+    return [spoken for compiled, told in rules if (spoken := _weighed(compiled, told, seen))]
 
 
 def _weighed(compiled: Compiled, told: Truth, seen: Seen) -> Spoken | None:
@@ -212,11 +225,9 @@ def _counters(decision: Decision, applicable: Applicable, spoken: Sequence[Spoke
         return ()
     limits = dict.fromkeys([window.name for window in applicable.windows], UNLIMITED)
     said = {one.compiled.rule.name for one in spoken}
-    for compiled, _ in applicable.rules:
+    for compiled in applicable.limiting:
         strict = compiled.rule.then is Verdict.DENY or decision.verdict is Verdict.ALLOW
-        if compiled.rule.then is Verdict.ALLOW or compiled.rule.mode is Mode.OBSERVE or not strict:
-            continue
-        if compiled.rule.name not in said:
+        if strict and compiled.rule.name not in said:
             _limit(limits, _unreached(compiled, seen))
     if decision.verdict is Verdict.ALLOW:
         allowing = [

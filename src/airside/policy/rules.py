@@ -47,6 +47,7 @@ class Conditions(Part):
     """What must hold, all of it. It is about tools unless it names `models`."""
 
     tools: Globs = ("*",)
+    but_not: Globs | None = Field(default=None, description="tools that it is not about although `tools` fits")
     models: Globs | None = None
     effects: Annotated[tuple[Effect, ...], BeforeValidator(listed), Field(min_length=1)] | None = None
     reversible: bool | None = None

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from airside.core.call import Call
-from airside.core.policy import Link, Origin
+from airside.core.policy import Counter, Link, Origin
 from airside.core.tool import Tool
 from airside.policy.amounts import Money, amount_of
 from airside.policy.arguments import leaves, role_of
@@ -18,6 +18,7 @@ class Seen:
         self.call = call
         self.tool = tool
         self.facts = call.facts
+        self.counters: dict[str, Counter | None] = {}
 
     @cached_property
     def money(self) -> Money:

@@ -46,6 +46,7 @@ class Check(NamedTuple):
 def static(rule: Conditions) -> Callable[[Subject], Truth]:
     """Return whether a rule can be about a subject."""
     names = Globs(rule.models or rule.tools)
+    others = Globs(rule.but_not) if rule.but_not is not None else None
     kind = CallKind.MODEL if rule.models is not None else CallKind.TOOL
     agents = Globs(rule.agents) if rule.agents is not None else None
     tenants = Globs(rule.tenants) if rule.tenants is not None else None
@@ -59,6 +60,8 @@ def static(rule: Conditions) -> Callable[[Subject], Truth]:
         ):
             return False
         truths = [names.told(subject.name)]
+        if others is not None:
+            truths.append(negated(others.told(subject.name)))
         if agents is not None:
             truths.append(agents.told(subject.agent))
         if tenants is not None:

@@ -5,6 +5,7 @@ import hmac
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from airside.core import canonical
 from airside.core.money import usd
@@ -41,11 +42,17 @@ class Window(Struct, frozen=True):
 
     def counter(self, seen: Seen, limit: int = UNLIMITED) -> Counter | None:
         """Return what a call adds; None if it cannot be told what, or to which sum."""
+        if self.name not in seen.counters:
+            seen.counters[self.name] = self._counter(seen)
+        counter = seen.counters[self.name]
+        return counter if counter is None or limit == UNLIMITED else replace(counter, limit=limit)
+
+    def _counter(self, seen: Seen) -> Counter | None:
         added = self._added(seen)
         name = self._counter_name(seen)
         if added is None or name is None or not seen.facts.at_us:
             return None
-        return Counter(name, period_start_us(self.per, self.place.zone, seen.facts.at_us), added, limit)
+        return Counter(name, period_start_us(self.per, self.place.zone, seen.facts.at_us), added, UNLIMITED)
 
     def over(self, seen: Seen, limit: int) -> Truth:
         """Whether the sum with this call is above a limit; None if it cannot be told."""

@@ -52,6 +52,8 @@ class Formulas:
             parts = [space.is_model, space.model.fits(rule.models, certain=certain)]
         else:
             parts = [z3.Not(space.is_model), space.name.fits(rule.tools, certain=certain)]
+        if rule.but_not is not None:
+            parts.append(z3.Not(space.name.fits(rule.but_not, certain=not certain)))
         if rule.agents is not None:
             parts.append(space.agent.fits(rule.agents, certain=certain))
         if rule.tenants is not None:

@@ -49,6 +49,7 @@ class Question:
         self.sides = [Allowing(self.space, policy) for policy in policies]
         self.formulas = [Formulas(self.space, policy.place) for policy in policies]
         self.tools = tools
+        self._positive: list[Any] = []
 
     def holds_nowhere(self, near: Near, *formulas: Any) -> bool | None:
         """Return whether no call fulfils all formulas; None if that was not found out in time."""
@@ -88,11 +89,18 @@ class Question:
     def _solver(self, near: Near, formulas: Sequence[Any]) -> Any:
         """Return a solver that knows of every call, and of the rules that matter to the question."""
         solver = self.space.z3.Solver()
-        solver.add(*self.space.domain(), *[moved >= 0 for moved in self.space.moved.values()])
+        solver.add(self.space.domain, *self._sums())
         for side, rules in zip(self.sides, near, strict=True):
             solver.add(*[side.definitions[rule.name] for rule in rules])
         solver.add(*formulas)
         return solver
+
+    def _sums(self) -> Sequence[Any]:
+        """Return that no sum is negative."""
+        while len(self._positive) < len(self.space.moved):
+            moved = list(self.space.moved.values())[len(self._positive)]
+            self._positive.append(moved >= 0)
+        return self._positive
 
     def _another(self, model: Any) -> Any:
         """Return what a model that does not survive the real rules must not look like again."""

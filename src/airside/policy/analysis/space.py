@@ -7,6 +7,7 @@ does. Sums are arithmetic. A formula is made twice: certain (for rules that allo
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -120,7 +121,9 @@ class Space:
         known = list(rules)
         self.tools = tools
         self.exact = True
-        self.name = Texts(z3, "tool", self._texts([r.tools for r in known if r.models is None], tools))
+        self.name = Texts(
+            z3, "tool", self._texts([(*r.tools, *(r.but_not or ())) for r in known if r.models is None], tools)
+        )
         self.model = Texts(z3, "model", self._texts([r.models for r in known if r.models], ()))
         self.agent = Texts(z3, "agent", self._texts([r.agents for r in known if r.agents], ()))
         self.tenant = Texts(z3, "tenant", self._texts([r.tenants for r in known if r.tenants], ()))
@@ -149,8 +152,9 @@ class Space:
             self.moved[window] = self.z3.Int(f"moved {window}")
         return self.moved[window]
 
-    def domain(self) -> list[Any]:
-        """Return what holds of every call."""
+    @cached_property
+    def domain(self) -> Any:
+        """What holds of every call."""
         z3 = self.z3
         axes = [self.name, self.model, self.agent, self.tenant, self.effect, self.stage, self.caller, self.planned]
         axes += [self.confidence, self.instant, *self.paths.values()]
@@ -160,7 +164,7 @@ class Space:
             tool = self.tools.get(name)
             if tool is not None:
                 said.append(z3.Implies(self.name.variable == index, z3.And(self._manifest(tool))))
-        return said
+        return z3.And(said)
 
     def _manifest(self, tool: Tool) -> list[Any]:
         said = [
