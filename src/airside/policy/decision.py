@@ -24,9 +24,14 @@ _ORDER = (Verdict.DENY, Verdict.ASK, Verdict.ALLOW)
 
 
 class Compiled(Struct, frozen=True):
-    """A rule ready to be weighed: `windows` are its sums and counts with their limits."""
+    """A rule ready to be weighed: `windows` are its sums and counts with their limits.
+
+    `reason` is what it says where all of its conditions can be told.
+    """
 
     rule: Rule
+    allowing: bool
+    reason: Reason
     checks: Sequence[Check]
     windows: Sequence[tuple[Window, int]]
 
@@ -114,7 +119,9 @@ class RulePolicy:
     def _compiled(self, rule: Rule) -> Compiled:
         conditions = [condition for condition in (rule.sum, rule.count) if condition is not None]
         windows = [(window_of(condition, rule.tools, self.place), limit_of(condition)) for condition in conditions]
-        return Compiled(rule, checks(rule, self.place.zone, allowing=rule.then is Verdict.ALLOW), windows)
+        allowing = rule.then is Verdict.ALLOW
+        weighed = checks(rule, self.place.zone, allowing=allowing)
+        return Compiled(rule, allowing, _said(rule, ()), weighed, windows)
 
     def _remembered(self, subject: Subject) -> Applicable:
         rules = []
@@ -179,13 +186,13 @@ def _spoken(rules: Sequence[tuple[Compiled, Truth]], seen: Seen) -> list[Spoken]
 
 def _weighed(compiled: Compiled, told: Truth, seen: Seen) -> Spoken | None:
     """Return the rule if it speaks: an allowing one if all its conditions hold, another if none of them fails."""
-    allowing = compiled.rule.then is Verdict.ALLOW
+    allowing = compiled.allowing
     uncertain = [] if told else ["name"]
     for check in compiled.checks:
         truth = check.test(seen)
-        if truth is False or (truth is None and allowing):
-            return None
-        if truth is None:
+        if not truth:
+            if allowing or truth is False:
+                return None
             uncertain.append(check.name)
     for window, limit in compiled.windows:
         over = window.over(seen, limit)
@@ -197,17 +204,20 @@ def _weighed(compiled: Compiled, told: Truth, seen: Seen) -> Spoken | None:
 
 
 def _reason(spoken: Spoken, seen: Seen | None) -> Reason:
-    rule = spoken.compiled.rule
-    because = rule.because or f"the rule says {rule.then}"
+    if not spoken.uncertain:
+        return spoken.compiled.reason
     notes = []
     if "amount" in spoken.uncertain and seen is not None:
         notes.append(f"{seen.money.problem}, so it counts as above every limit")
     unclear = [name for name in spoken.uncertain if name != "amount"]
     if unclear:
         notes.append(f"cannot be told, so the rule holds: {', '.join(unclear)}")
-    if rule.mode is Mode.OBSERVE:
-        notes.append(OBSERVED)
-    said = because + "".join([f" ({note})" for note in notes])
+    return _said(spoken.compiled.rule, notes)
+
+
+def _said(rule: Rule, notes: Iterable[str]) -> Reason:
+    notes = [*notes, *([OBSERVED] if rule.mode is Mode.OBSERVE else [])]
+    said = (rule.because or f"the rule says {rule.then}") + "".join([f" ({note})" for note in notes])
     return Reason(rule.name, rule.then, said, rule.approvals, rule.escalate)
 
 

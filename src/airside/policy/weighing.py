@@ -4,7 +4,8 @@ Conditions on a call's subject (names, effect, stage, caller) are `static`: few 
 is remembered. The others look at the call itself.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 from airside.core.call import CallKind, Effect
 from airside.core.policy import CHOSEN, VOUCHED, Origin
 from airside.policy.arguments import found, in_role, leaves
-from airside.policy.conditions import Amount, ArgumentIs, Confidence, Hours, Taints
+from airside.policy.conditions import ArgumentIs, Confidence, Taints
 from airside.policy.globs import Globs
 from airside.policy.periods import weekday_and_minute
 from airside.policy.rules import Conditions
@@ -79,7 +80,7 @@ def checks(rule: Conditions, zone: str, *, allowing: bool) -> Sequence[Check]:
     """Return a rule's conditions on the call itself, but its sums and counts."""
     made: list[Check] = []
     if rule.amount is not None:
-        made.append(Check("amount", partial(_amount, rule.amount)))
+        made.append(Check("amount", partial(_amount, rule.amount.above, rule.amount.at_most)))
     if rule.confidence is not None:
         made.append(Check("confidence", partial(_confidence, rule.confidence)))
     if rule.named is not None:
@@ -89,7 +90,7 @@ def checks(rule: Conditions, zone: str, *, allowing: bool) -> Sequence[Check]:
         planned = rule.plan
         made.append(Check("plan", lambda seen: seen.facts.planned in planned if seen.facts.at_us else None))
     if rule.time is not None:
-        made.append(Check("time", partial(_time, rule.time, rule.time.zone or zone)))
+        made.append(Check("time", partial(_time, rule.time.days, rule.time.minutes, rule.time.zone or zone)))
     if rule.taints is not None:
         made.append(Check("taints", _taints(rule.taints)))
     if rule.leaves is not None:
@@ -114,12 +115,11 @@ def origins_of(said: Iterable[str]) -> frozenset[Origin]:
     return frozenset(listed)
 
 
-def _amount(amount: Amount, seen: Seen) -> Truth:
+def _amount(above: Decimal | None, at_most: Decimal | None, seen: Seen) -> Truth:
     dollars = seen.money.dollars
     if dollars is None:
-        return None if amount.at_most is None else False
-    above = amount.above is None or dollars > amount.above
-    return above and (amount.at_most is None or dollars <= amount.at_most)
+        return None if at_most is None else False
+    return (above is None or dollars > above) and (at_most is None or dollars <= at_most)
 
 
 def _confidence(band: Confidence, seen: Seen) -> Truth:
@@ -129,15 +129,15 @@ def _confidence(band: Confidence, seen: Seen) -> Truth:
     return (band.at_least is None or sure >= band.at_least) and (band.below is None or sure < band.below)
 
 
-def _time(hours: Hours, zone: str, seen: Seen) -> Truth:
+def _time(days: Collection[str] | None, minutes: tuple[int, int] | None, zone: str, seen: Seen) -> Truth:
     if not seen.facts.at_us:
         return None
     day, minute = weekday_and_minute(zone, seen.facts.at_us)
-    if hours.days is not None and day not in hours.days:
+    if days is not None and day not in days:
         return False
-    if hours.minutes is None:
+    if minutes is None:
         return True
-    begin, end = hours.minutes
+    begin, end = minutes
     return begin <= minute < end if begin < end else minute >= begin or minute < end
 
 
