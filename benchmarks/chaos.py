@@ -2,6 +2,7 @@
 
 Per database: AIRSIDE_BENCH_RUNS runs (default 240), a quarter of them of an agent that cannot be replayed, and at least
 AIRSIDE_BENCH_KILLS kills (default 110) at random points. Effects are counted in a ledger outside airside.
+AIRSIDE_BENCH_DATABASE plays one database only. The whole story of a run that violates a figure is printed before them.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from airside.journal.fsck import fsck
 from airside.journal.master_key import load_master_key
 from airside.journal.sealing import DatabaseKeyring
 from benchmarks import chaos_tools
+from benchmarks.chaos_story import stories
 from benchmarks.figures import figure
 from benchmarks.fleet import Fleet, descendants, settings, until
 from benchmarks.throwaway import ThrowawayPostgres, throwaway_postgres
@@ -33,6 +35,8 @@ RUNS = int(os.environ.get("AIRSIDE_BENCH_RUNS", "240"))
 KILLS = int(os.environ.get("AIRSIDE_BENCH_KILLS", "110"))
 SETTLE_S_MAX = 240.0
 SEED = int(os.environ.get("AIRSIDE_BENCH_SEED", "1"))
+DATABASE = os.environ.get("AIRSIDE_BENCH_DATABASE", "")
+STORIES_MAX = 10
 
 _OVERSPENT = Query(
     "overspent",
@@ -198,7 +202,10 @@ def one_database(database: str, folder: Path, postgres: ThrowawayPostgres | None
     finally:
         fleet.stop()
     overspent, findings = asyncio.run(audit(url, folder / "master.key"))
-    return count(database, runs, ledger, havoc.done) | {"overspent": overspent, "findings": findings}
+    counted = count(database, runs, ledger, havoc.done)
+    for line in asyncio.run(stories(url, ledger, counted.pop("offenders")[:STORIES_MAX])):
+        print(line, flush=True)
+    return counted | {"overspent": overspent, "findings": findings}
 
 
 def count(database: str, runs: dict[str, dict[str, Any]], ledger: Path, done: Counter[str]) -> dict[str, Any]:
@@ -209,8 +216,14 @@ def count(database: str, runs: dict[str, dict[str, Any]], ledger: Path, done: Co
     tasks = {f"task-{number}": None for number in range(RUNS)}
     succeeded = {run["task"] for run in runs.values() if run["state"] == "succeeded"}
     failed = [run for run in runs.values() if run["state"] != "succeeded"]
+    twice = {task for (_, task), number in effects.items() if number > 1}
     fickle_twice = [key for key, number in effects.items() if number > 1 and int(key[1].split("-")[1]) % 4 == 0]
+    missing = [task for task in succeeded for tool in ("pay", "post") if effects.get((tool, task), 0) < 1]
+    diverged = {run["task"] for run in runs.values() if run["agent"] == "steady" and run["state"] == "diverged"}
+    unended = {run["task"] for run in runs.values() if not run["ended"]}
+    violated = twice | diverged | unended | {*missing}
     return {
+        "offenders": [(run_id, run["task"]) for run_id, run in runs.items() if run["task"] in violated],
         "database": database,
         "runs": len(runs),
         "states": dict(Counter(f"{run['agent']}:{run['state']}" for run in runs.values())),
@@ -220,9 +233,9 @@ def count(database: str, runs: dict[str, dict[str, Any]], ledger: Path, done: Co
         "spread": dict(done),
         "lost": RUNS - sum(1 for run in runs.values() if run["ended"]),
         "duplicates": sum(number - 1 for number in effects.values() if number > 1),
-        "missing": sum(1 for task in succeeded for tool in ("pay", "post") if effects.get((tool, task), 0) < 1),
+        "missing": len(missing),
         "undetected": sum(1 for _, task in fickle_twice if task in succeeded),
-        "diverged": sum(1 for run in runs.values() if run["agent"] == "steady" and run["state"] == "diverged"),
+        "diverged": len(diverged),
         "strangers": sum(1 for _, task in effects if task not in tasks),
     }
 
@@ -230,12 +243,14 @@ def count(database: str, runs: dict[str, dict[str, Any]], ledger: Path, done: Co
 def main() -> None:
     """Play both databases and print the figures."""
     results = []
-    with tempfile.TemporaryDirectory(prefix="chaos-s", dir="/tmp") as folder:
-        results.append(one_database("sqlite", Path(folder), None))
-        print(results[-1], flush=True)
-    with throwaway_postgres() as postgres, tempfile.TemporaryDirectory(prefix="chaos-p", dir="/tmp") as folder:
-        results.append(one_database("postgres", Path(folder), postgres))
-        print(results[-1], flush=True)
+    if DATABASE in {"", "sqlite"}:
+        with tempfile.TemporaryDirectory(prefix="chaos-s", dir="/tmp") as folder:
+            results.append(one_database("sqlite", Path(folder), None))
+            print(results[-1], flush=True)
+    if DATABASE in {"", "postgres"}:
+        with throwaway_postgres() as postgres, tempfile.TemporaryDirectory(prefix="chaos-p", dir="/tmp") as folder:
+            results.append(one_database("postgres", Path(folder), postgres))
+            print(results[-1], flush=True)
     how = {
         result["database"]: {key: result[key] for key in ("runs", "re_attempted", "states", "spread")}
         for result in results

@@ -9,7 +9,7 @@ from typing import Any, Final, Self, TypeVar
 
 import aiohttp
 
-from airside.adapters.patience import DELAYS_S
+from airside.adapters.patience import DELAYS_S, KEY_HEADER, new_key
 from airside.adapters.port import Context
 from airside.core.errors import AirsideError, Code
 
@@ -102,6 +102,7 @@ class Gateways:
 
     async def _patiently(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
         """Return status and content, sending again while the gateway is away; see PatientTransport."""
+        headers = {KEY_HEADER: new_key(), **headers}
         for delay_s in (*self._delays_s, None):
             try:
                 async with self._http.post(url, data=body, headers=headers, allow_redirects=False) as response:

@@ -1,6 +1,7 @@
 """The HTTP client that SDKs are given for the gateways: it waits for answers, and for gateways that are away."""
 
 import asyncio
+import secrets
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
@@ -10,13 +11,19 @@ import httpx2
 from airside.adapters.port import Context
 
 DELAYS_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+KEY_HEADER: Final = "idempotency-key"
 _TIMEOUT: Final = httpx2.Timeout(None, connect=10.0)  # an answer may wait for a person; airside ends the attempt then
+
+
+def new_key() -> str:
+    """Return what a request is called, each time it is sent; not from `random` or `uuid`, which are the agent's."""
+    return secrets.token_hex(8)
 
 
 class PatientTransport(httpx2.AsyncHTTPTransport):
     """Sends a request again while the gateway is away: it may restart in the middle of a run.
 
-    That is safe for every call: the same request of the same attempt rejoins what the journal knows of it.
+    That is safe for every call: each request has a key of its own, by which the journal knows it when it comes again.
     """
 
     def __init__(self, *, verify: bool, delays_s: Sequence[float]) -> None:
@@ -25,6 +32,7 @@ class PatientTransport(httpx2.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request and return the answer, or raise what the last try raised."""
+        request.headers.setdefault(KEY_HEADER, new_key())
         for delay_s in self._delays_s:
             try:
                 return await super().handle_async_request(request)

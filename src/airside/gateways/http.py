@@ -28,6 +28,7 @@ EVENTS_TYPE = (b"content-type", b"text/event-stream; charset=utf-8")
 _BEARER = b"bearer "
 _KEY_HEADERS = frozenset({b"x-api-key", b"x-goog-api-key"})
 _SDK_TIMEOUT = b"x-stainless-read-timeout"
+_IDEMPOTENCY_KEY = b"idempotency-key"
 _WISH = b"x-airside-"
 _NO_WISHES: Mapping[str, str] = MappingProxyType({})
 
@@ -57,8 +58,8 @@ def caller(scope: Scope) -> Caller:
     """Return the credential and wishes of a request to a gateway; raises `unauthenticated` if there is no credential.
 
     The credential stands where the SDKs put it: `Authorization: Bearer …`, `x-api-key` or `x-goog-api-key`. Wishes are
-    the `x-airside-…` headers, by their names without that prefix, and `sdk-timeout-s`, the read timeout that an SDK
-    announces.
+    the `x-airside-…` headers, by their names without that prefix, `sdk-timeout-s`, the read timeout that an SDK
+    announces, and `idempotency-key`.
     """
     token = ""
     wishes: dict[str, str] = {}
@@ -71,6 +72,8 @@ def caller(scope: Scope) -> Caller:
             wishes[key[len(_WISH) :].decode("latin-1")] = value.decode("latin-1")
         elif key == _SDK_TIMEOUT:
             wishes["sdk-timeout-s"] = value.decode("latin-1")
+        elif key == _IDEMPOTENCY_KEY:
+            wishes["idempotency-key"] = value.decode("latin-1")
     if not token:
         raise _no_credential(scope)
     client = scope.get("client")

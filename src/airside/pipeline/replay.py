@@ -71,13 +71,15 @@ class Replay:
         except AirsideError as error:
             if error.recorded and error.code is Code.JOURNAL_UNAVAILABLE:
                 self._abandon(call, error.call_id)  # it was made: whoever asks again must be given this one's answer
+            elif recorded is not None and not error.recorded:
+                self._abandon(call, recorded.call_id)  # its answer was not given: whoever asks again must find it
             raise
 
     async def _claimed(self, call: Call) -> Recorded | None:
         """Claim a record if there is one; if the client vanishes meanwhile, the claim is given back."""
-        if not await self._journal.claimable(call.who, call.request_hash):
+        if not await self._journal.claimable(call.who, call.request_hash, call.request_key):
             return None
-        claim = self._afterwork.start(self._journal.claim(call.who, call.request_hash))
+        claim = self._afterwork.start(self._journal.claim(call.who, call.request_hash, call.request_key))
         try:
             return await asyncio.shield(claim)
         except CancelledError:

@@ -1,4 +1,9 @@
-"""The name of a request: one keyed hash over kind, name and parts, by which a later attempt finds the same call."""
+"""The names of a request: a keyed hash over kind, name and parts, by which a later attempt finds the same call, and a
+key, by which the same attempt does when it sends a side effect again because nobody answered.
+
+The second is the client's `Idempotency-Key`. Only by it can a request that is sent again be told from one more of the
+same: a gateway that was killed leaves no word of whether its client was answered.
+"""
 
 from collections.abc import Iterable
 
@@ -9,17 +14,27 @@ from airside.core.call import Call
 from airside.core.ports import SubjectKey
 
 _DOMAIN = f"airside request v{canonical.VERSION}".encode()
+_KEY_DOMAIN = b"airside request key v1 %d "
+_KEY_BYTES = 16
+KEY_WISH = "idempotency-key"
 
 
 def named(call: Call, key: SubjectKey) -> Call:
-    """Return the call with its `part_ids` and its `request_hash`."""
+    """Return the call with its `part_ids`, its `request_hash` and, for a side effect, its `request_key`."""
     part_ids = name_parts(call, key)
-    return replace(call, part_ids=part_ids, request_hash=key.name(_framed(call, part_ids)))
+    request_key = _key(call, key) if call.side_effect else b""
+    return replace(call, part_ids=part_ids, request_hash=key.name(_framed(call, part_ids)), request_key=request_key)
 
 
 def name_parts(call: Call, key: SubjectKey) -> tuple[bytes, ...]:
     """Return the content ids of the call's parts."""
     return tuple([key.name(part) for part in call.parts])
+
+
+def _key(call: Call, key: SubjectKey) -> bytes:
+    """Return the name of what the client calls this request, or nothing. It says nothing to another attempt."""
+    said = call.wishes.get(KEY_WISH, "")
+    return key.name(_KEY_DOMAIN % call.who.attempt + said.encode())[:_KEY_BYTES] if said else b""
 
 
 def _framed(call: Call, part_ids: Iterable[bytes]) -> bytes:

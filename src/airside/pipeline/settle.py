@@ -56,8 +56,13 @@ class Settle:
         await self._settled(call, result, known=False, message="the caller has gone")
 
     async def never_left(self, call: Call) -> None:
-        """Give back the reservation of an intent whose call was not made: its client vanished in between."""
-        result = Outcome(state=CallState.CANCELLED, body=b"", code=Code.CANCELLED)
+        """Give back the reservation of an intent whose call was not made: its client vanished in between.
+
+        What an earlier try may have done stays in doubt.
+        """
+        state = CallState.HELD if call.in_doubt else CallState.CANCELLED
+        code = Code.OUTCOME_UNKNOWN if call.in_doubt else Code.CANCELLED
+        result = Outcome(state=state, body=b"", code=code)
         await self._settled(call, result, known=True, message="the client vanished before the call was made")
 
     async def lost(self, call: Call) -> None:

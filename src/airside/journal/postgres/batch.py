@@ -27,7 +27,7 @@ _NEW = (
     *("new_tenant_ids", "new_run_ids", "new_call_ids", "new_kinds", "new_names", "new_effects", "new_idempotents"),
     *("new_states", "new_hashes", "new_ranks", "new_attempts", "new_tries", "new_executors", "new_paths"),
     *("new_nanousds", "new_tokens", "new_outputs", "new_codes", "new_messages", "new_outcomes", "new_approvals"),
-    "new_edited",
+    *("new_edited", "new_keys"),
 )
 _END = (
     *("end_tenant_ids", "end_run_ids", "end_call_ids", "end_tries", "end_executors", "end_states", "end_costs"),
@@ -218,7 +218,7 @@ class _Batch:
                 *(int(call.idempotent), state, call.request_hash, rank, who.attempt, call.try_number, executor_id),
                 *(rulings.path_text(who.budget_path), granted.nanousd, granted.tokens, granted.output_tokens),
                 *(code, message, refusal.outcome.content_id if refusal and refusal.outcome else None),
-                *(call.approval_id, int(call.edited)),
+                *(call.approval_id, int(call.edited), call.request_key or None),
             )
         )
 

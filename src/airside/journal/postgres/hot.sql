@@ -42,22 +42,22 @@ WITH added AS (
     INSERT INTO calls (tenant_id, run_id, call_id, kind, name, effect, idempotent, state, request_hash, occurrence,
         consumed, delivered, attempt, try_number, executor_id, budget_path, reserved_nanousd, reserved_tokens,
         output_tokens_granted, cost_nanousd, tokens, upstream, code, message, outcome, approval_id, edited, opened_us,
-        closed_us)
+        closed_us, request_key)
     SELECT n.tenant_id, n.run_id, n.call_id, n.kind, n.name, n.effect, n.idempotent, n.state, n.request_hash,
         n.rank + (SELECT coalesce(max(o.occurrence), -1) + 1 FROM calls o WHERE o.tenant_id = n.tenant_id
                   AND o.run_id = n.run_id AND o.request_hash = n.request_hash),
         n.attempt, 1, n.attempt, n.try_number, n.executor_id, n.budget_path, n.reserved_nanousd, n.reserved_tokens,
         n.output_tokens_granted, 0, 0, '', n.code, n.message, n.outcome, n.approval_id, n.edited, (:now_us)::bigint,
-        CASE WHEN n.state <> 'open' THEN (:now_us)::bigint END
+        CASE WHEN n.state <> 'open' THEN (:now_us)::bigint END, n.request_key
     FROM unnest((:new_tenant_ids)::text[], (:new_run_ids)::text[], (:new_call_ids)::text[], (:new_kinds)::text[],
                 (:new_names)::text[], (:new_effects)::text[], (:new_idempotents)::bigint[], (:new_states)::text[],
                 (:new_hashes)::bytea[], (:new_ranks)::bigint[], (:new_attempts)::bigint[], (:new_tries)::bigint[],
                 (:new_executors)::text[], (:new_paths)::text[], (:new_nanousds)::bigint[], (:new_tokens)::bigint[],
                 (:new_outputs)::bigint[], (:new_codes)::text[], (:new_messages)::text[], (:new_outcomes)::bytea[],
-                (:new_approvals)::text[], (:new_edited)::bigint[])
+                (:new_approvals)::text[], (:new_edited)::bigint[], (:new_keys)::bytea[])
         AS n (tenant_id, run_id, call_id, kind, name, effect, idempotent, state, request_hash, rank, attempt,
               try_number, executor_id, budget_path, reserved_nanousd, reserved_tokens, output_tokens_granted, code,
-              message, outcome, approval_id, edited)
+              message, outcome, approval_id, edited, request_key)
     RETURNING call_id, occurrence
 ), closed AS (
     UPDATE calls c SET state = n.state, reserved_nanousd = 0, reserved_tokens = 0,
@@ -131,22 +131,23 @@ SELECT EXISTS (SELECT 1 FROM entries WHERE tenant_id = :tenant_id AND run_id = :
 SELECT 1 FROM calls
 WHERE tenant_id = :tenant_id AND run_id = :run_id AND request_hash = :request_hash
   AND state IN ('open', 'held', 'ok', 'error', 'denied')
-  AND (consumed < :attempt OR (consumed = :attempt AND delivered = 0))
+  AND (consumed < :attempt OR (consumed = :attempt AND (delivered = 0 OR request_key = :request_key)))
 LIMIT 1
 
 -- name: lock_claimable
--- The occurrences of a request that this attempt has not been given. All are locked before the lowest is taken, because
--- LIMIT would count rows that another claim, which is waited for, has taken meanwhile.
-SELECT call_id FROM calls
+-- The occurrences of a request that this attempt has not been given, and the one that this very request was given
+-- (`own`). All are locked before one is taken, because LIMIT would count rows that another claim, which is waited for,
+-- has taken meanwhile.
+SELECT call_id, coalesce(request_key = :request_key, false) AS own FROM calls
 WHERE tenant_id = :tenant_id AND run_id = :run_id AND request_hash = :request_hash
   AND state IN ('open', 'held', 'ok', 'error', 'denied')
-  AND (consumed < :attempt OR (consumed = :attempt AND delivered = 0))
+  AND (consumed < :attempt OR (consumed = :attempt AND (delivered = 0 OR request_key = :request_key)))
 ORDER BY occurrence
 FOR UPDATE
 
 -- name: claim
 -- Consume an occurrence.
-UPDATE calls SET consumed = :attempt, delivered = 1
+UPDATE calls SET consumed = :attempt, delivered = 1, request_key = :request_key
 WHERE tenant_id = :tenant_id AND run_id = :run_id AND call_id = :call_id
 
 -- name: recorded

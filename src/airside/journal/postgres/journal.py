@@ -26,14 +26,13 @@ class PostgresJournal:
         self._writer = writer
         self._loose: set[asyncio.Task[Any]] = set()
 
-    async def claimable(self, identity: Identity, request_hash: bytes) -> bool:
+    async def claimable(self, identity: Identity, request_hash: bytes, request_key: bytes = b"") -> bool:
         """See core.ports.Journal.claimable."""
-        parameters = _of_run(identity) | {"request_hash": request_hash, "attempt": identity.attempt}
-        return bool(await self._value("claimable", parameters))
+        return bool(await self._value("claimable", _asked_for(identity, request_hash, request_key)))
 
-    async def claim(self, identity: Identity, request_hash: bytes) -> Recorded | None:
+    async def claim(self, identity: Identity, request_hash: bytes, request_key: bytes = b"") -> Recorded | None:
         """See core.ports.Journal.claim."""
-        parameters = _of_run(identity) | {"request_hash": request_hash, "attempt": identity.attempt}
+        parameters = _asked_for(identity, request_hash, request_key)
         taken = ""
 
         async def body(tx: Transaction) -> Recorded | None:
@@ -42,8 +41,14 @@ class PostgresJournal:
             rows = await tx.fetch(_SQL["lock_claimable"], **parameters)
             if not rows:
                 return None
-            call_id: str = rows[0]["call_id"]
-            await tx.execute(_SQL["claim"], **_of_run(identity), call_id=call_id, attempt=identity.attempt)
+            call_id: str = next((row for row in rows if row["own"]), rows[0])["call_id"]
+            await tx.execute(
+                _SQL["claim"],
+                **_of_run(identity),
+                call_id=call_id,
+                attempt=identity.attempt,
+                request_key=parameters["request_key"],
+            )
             found = await tx.one(_SQL["recorded"], **_of_run(identity), call_id=call_id)
             taken = call_id
             return _recorded(found)
@@ -133,6 +138,14 @@ class PostgresJournal:
 
 def _of_run(identity: Identity) -> dict[str, object]:
     return {"tenant_id": identity.tenant_id, "run_id": identity.run_id}
+
+
+def _asked_for(identity: Identity, request_hash: bytes, request_key: bytes) -> dict[str, object]:
+    return _of_run(identity) | {
+        "request_hash": request_hash,
+        "attempt": identity.attempt,
+        "request_key": request_key or None,
+    }
 
 
 def _future() -> "asyncio.Future[Any]":

@@ -171,12 +171,13 @@ class Writer:
 
 
 def _taken_back(operation: Open) -> Close:
-    """Return the outcome of an intent whose caller was not told of it: the call never left and cost nothing."""
+    """Return the outcome of an intent whose caller was not told of it: this try never left and cost nothing."""
     call = operation.call
-    outcome = Outcome(state=CallState.CANCELLED, body=b"", code=Code.CANCELLED, message="the client had gone")
+    state, code = (CallState.HELD, Code.OUTCOME_UNKNOWN) if call.in_doubt else (CallState.CANCELLED, Code.CANCELLED)
+    outcome = Outcome(state=state, body=b"", code=code, message="the client had gone")
     closing = Closing(
         call=call,
-        state=CallState.CANCELLED,
+        state=state,
         event=events.outcome(call, outcome, b""),
         outcome=None,
         cost=ZERO,

@@ -237,11 +237,21 @@ def refuse_call(
         batch.answer(call.call_id, outcome)
 
 
-def claim_call(batch: Batch, identity: Identity, request_hash: bytes) -> Recorded | None:
-    """Claim the lowest unconsumed occurrence. See core.ports.Journal.claim."""
+def asked_for(identity: Identity, request_hash: bytes, request_key: bytes) -> dict[str, Any]:
+    """Return the parameters of `claimable` and `claim`."""
+    return {
+        "tenant_id": identity.tenant_id,
+        "run_id": identity.run_id,
+        "attempt": identity.attempt,
+        "request_hash": request_hash,
+        "request_key": request_key or None,
+    }
+
+
+def claim_call(batch: Batch, identity: Identity, request_hash: bytes, request_key: bytes) -> Recorded | None:
+    """Claim what this request may be given. See core.ports.Journal.claim."""
     batch.flush()  # the answer may have been stored in this very batch
-    values = {"tenant_id": identity.tenant_id, "run_id": identity.run_id, "attempt": identity.attempt}
-    row = run(batch.connection, "claim", values | {"request_hash": request_hash}).fetchall()
+    row = run(batch.connection, "claim", asked_for(identity, request_hash, request_key)).fetchall()
     return recorded(batch.connection, identity, row[0][0], batch.now_us) if row else None
 
 
@@ -301,6 +311,7 @@ def _columns(call: Call, now_us: int) -> dict[str, Any]:
         "effect": call.effect.value,
         "idempotent": int(call.idempotent),
         "request_hash": call.request_hash,
+        "request_key": call.request_key or None,
         "attempt": call.who.attempt,
         "try_number": call.try_number,
         "budget_path": _path(call.who.budget_path),

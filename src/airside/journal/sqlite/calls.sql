@@ -26,10 +26,10 @@ UPDATE approvals SET consumed_by = :call_id WHERE tenant_id = :tenant_id AND app
 -- A call that is seen for the first time: open with its reservation, or refused.
 INSERT INTO calls (tenant_id, run_id, call_id, kind, name, effect, idempotent, state, request_hash, occurrence, consumed,
     delivered, attempt, try_number, executor_id, budget_path, reserved_nanousd, reserved_tokens, output_tokens_granted,
-    cost_nanousd, tokens, upstream, code, message, outcome, approval_id, edited, opened_us, closed_us)
+    cost_nanousd, tokens, upstream, code, message, outcome, approval_id, edited, opened_us, closed_us, request_key)
 VALUES (:tenant_id, :run_id, :call_id, :kind, :name, :effect, :idempotent, :state, :request_hash, :occurrence, :attempt,
     1, :attempt, :try_number, :executor_id, :budget_path, :reserved_nanousd, :reserved_tokens, :output_tokens_granted,
-    0, 0, '', :code, :message, :outcome, :approval_id, :edited, :now_us, :closed_us)
+    0, 0, '', :code, :message, :outcome, :approval_id, :edited, :now_us, :closed_us, :request_key)
 
 -- name: reopen_call
 -- A known call is sent again (a retry, or a re-send after its executor died). What it has cost so far stays.
@@ -63,19 +63,19 @@ FROM calls WHERE tenant_id = :tenant_id AND run_id = :run_id AND request_hash = 
 -- Whether anything of a request waits to be consumed by this attempt.
 SELECT 1 FROM calls
 WHERE tenant_id = :tenant_id AND run_id = :run_id AND request_hash = :request_hash
-  AND ((consumed < :attempt AND state IN ('open', 'held', 'ok', 'error', 'denied'))
-       OR (consumed = :attempt AND delivered = 0 AND state IN ('open', 'held', 'ok', 'error', 'denied')))
+  AND state IN ('open', 'held', 'ok', 'error', 'denied')
+  AND (consumed < :attempt OR (consumed = :attempt AND (delivered = 0 OR request_key = :request_key)))
 LIMIT 1
 
 -- name: claim
--- Consume the lowest occurrence that this attempt has not been given.
-UPDATE calls SET consumed = :attempt, delivered = 1
+-- Consume what this very request has consumed before, else the lowest occurrence that this attempt has not been given.
+UPDATE calls SET consumed = :attempt, delivered = 1, request_key = :request_key
 WHERE rowid = (
     SELECT rowid FROM calls
     WHERE tenant_id = :tenant_id AND run_id = :run_id AND request_hash = :request_hash
-      AND ((consumed < :attempt AND state IN ('open', 'held', 'ok', 'error', 'denied'))
-           OR (consumed = :attempt AND delivered = 0 AND state IN ('open', 'held', 'ok', 'error', 'denied')))
-    ORDER BY occurrence LIMIT 1)
+      AND state IN ('open', 'held', 'ok', 'error', 'denied')
+      AND (consumed < :attempt OR (consumed = :attempt AND (delivered = 0 OR request_key = :request_key)))
+    ORDER BY request_key IS :request_key AND :request_key IS NOT NULL DESC, occurrence LIMIT 1)
 RETURNING call_id
 
 -- name: recorded

@@ -23,20 +23,16 @@ class SqliteJournal:
         self.executor_id = executor_id
         self._database = database
 
-    async def claimable(self, identity: Identity, request_hash: bytes) -> bool:
+    async def claimable(self, identity: Identity, request_hash: bytes, request_key: bytes = b"") -> bool:
         """Look whether there is anything to claim."""
-        wanted = {
-            "tenant_id": identity.tenant_id,
-            "run_id": identity.run_id,
-            "attempt": identity.attempt,
-            "request_hash": request_hash,
-        }
+        wanted = calls.asked_for(identity, request_hash, request_key)
         found = await self._database.glance(lambda reader: calls.run(reader, "claimable", wanted).fetchone())
         return found is not None
 
-    async def claim(self, identity: Identity, request_hash: bytes) -> Recorded | None:
+    async def claim(self, identity: Identity, request_hash: bytes, request_key: bytes = b"") -> Recorded | None:
         """Claim the lowest occurrence that this attempt has not consumed."""
-        return await self._write(partial(calls.claim_call, identity=identity, request_hash=request_hash))
+        claim = partial(calls.claim_call, identity=identity, request_hash=request_hash, request_key=request_key)
+        return await self._write(claim)
 
     async def open(self, opening: Opening) -> Admission:
         """Fence, consume the approval, reserve and write the intent, all or nothing."""
