@@ -111,7 +111,7 @@ def _services(ground: Ground, roles: frozenset[Role], meeting: Meeting, stack: A
     settings = ground.settings
     executing: dict[str, Any] = {}
     if Role.WORKER in roles:
-        launcher = ChosenLauncher(settings.runs.isolation, run_agent)
+        launcher = ChosenLauncher(settings.runs.isolation, run_agent, settings.sandbox.container)
         stack.push_async_callback(launcher.close)
         place = Place(meeting.url, meeting.socket_path, hidden_paths(settings))
         executing = {"launcher_for": lambda _: launcher, "place": lambda: place}

@@ -66,7 +66,7 @@ def test_containers_are_started_with_every_lock_on(engine, runtime, told):
         "--cpus 1.5",
         "--ulimit nofile=64:64",
         "--ulimit cpu=3:5",
-        "--tmpfs /work:rw,noexec,nosuid,nodev,size=1048576",
+        "--tmpfs /sandbox:rw,noexec,nosuid,nodev,size=1048576",
         "--pull never",
         "--rm",
     ):
@@ -170,7 +170,7 @@ result = [os.getuid(), names, max(pids) < 20, nets, sorted(os.environ)]
 """
     uid, names, few, nets, environment = value(await execute(container, source))
     assert uid == 65534
-    assert set(names) <= {"dev", "proc", "usr", "work", "root", "home", "opt"}
+    assert set(names) <= {"dev", "proc", "usr", "sandbox", "root", "home", "opt"}
     assert few
     assert nets == ["lo"]
     assert set(environment) <= {"PATH", "HOME", "TMPDIR", "LANG", "TZ", "PWD", "LC_CTYPE"}

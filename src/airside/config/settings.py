@@ -118,7 +118,7 @@ class AgentSettings(Section):
     path: list[Path] = Field(default=[], description="folders put on the agent's sys.path")
     model: str = Field(default="", description="default model name")
     tools: list[str] = Field(default=[], description="names of tools the agent is offered; policy still decides")
-    isolation: Literal["auto", "inline", "process", "namespace"] | None = None
+    isolation: Literal["auto", "inline", "process", "namespace", "container"] | None = None
     runs_max: int = Field(default=16, ge=1, le=10_000, description="runs of this agent at the same time")
     budget: RunBudget | None = None
     progress: ProgressSettings | None = None
@@ -135,7 +135,7 @@ class AgentSettings(Section):
 class RunSettings(Section):
     """How runs are executed."""
 
-    isolation: Literal["auto", "inline", "process", "namespace"] = "auto"
+    isolation: Literal["auto", "inline", "process", "namespace", "container"] = "auto"
     off_peak: OffPeakSettings = OffPeakSettings()
     slots: int = Field(default=8, ge=1, le=1_000, description="attempts at the same time in one worker")
     tenant_runs_max: int = Field(default=64, ge=1, le=100_000, description="running runs of a tenant")

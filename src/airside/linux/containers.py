@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 NOBODY: Final = "65534:65534"
-WORK: Final = "/work"
+WORK: Final = "/sandbox"
 LABEL: Final = "airside.box"
 RUNTIMES: Final = {
     "docker": {"runc": "runc", "runsc": "runsc", "kata": "io.containerd.kata.v2"},
@@ -23,7 +23,10 @@ _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
 
 class Box(Struct, frozen=True, kw_only=True):
-    """What a confined program may use, and what it sees: `readable` host places, and `sockets` (outside by inside)."""
+    """What a confined program may use, and what it sees: `readable` host places, and `sockets` (inside by outside).
+
+    Zero as `cpu_s` or `lifetime_s` (seconds) is no limit.
+    """
 
     memory_bytes: int
     cpus: float
@@ -55,7 +58,8 @@ def docker(
         *(("--security-opt", f"seccomp={seccomp}") if seccomp else ()),
         *("--memory", str(box.memory_bytes), "--memory-swap", str(box.memory_bytes), "--cpus", f"{box.cpus:g}"),
         *("--pids-limit", str(box.processes), "--ulimit", f"nofile={box.open_files}:{box.open_files}"),
-        *("--ulimit", "core=0:0", "--ulimit", f"cpu={_whole(box.cpu_s)}:{_whole(box.cpu_s) + 2}"),
+        *("--ulimit", "core=0:0"),
+        *(("--ulimit", f"cpu={_whole(box.cpu_s)}:{_whole(box.cpu_s) + 2}") if box.cpu_s else ()),
         *("--ulimit", f"fsize={box.files_bytes}:{box.files_bytes}"),
         *("--tmpfs", f"{WORK}:rw,noexec,nosuid,nodev,size={box.files_bytes},nr_inodes=1024,mode=1777"),
         *("--workdir", WORK, "--env", f"HOME={WORK}", "--env", f"TMPDIR={WORK}", "--env", "TZ=UTC"),
@@ -87,9 +91,10 @@ def bubblewrap(program: Sequence[str], box: Box, seccomp_fd: int, *, privileged:
         *[part for key, value in box.environment.items() for part in ("--setenv", key, value)],
         *_system(),
         *_parents(box.readable),
-        *[part for place in box.readable for part in ("--ro-bind", place, place)],
+        *[part for place in box.readable for part in _laid(place)],
         *("--proc", "/proc", "--dev", "/dev"),
         *("--perms", "1777", "--size", str(box.files_bytes), "--tmpfs", WORK, "--chdir", WORK),
+        *_parents(list(box.sockets.values())),
         *[part for outside, inside in box.sockets.items() for part in ("--bind", outside, inside)],
         *("--remount-ro", "/dev", "--remount-ro", "/"),
         *("--seccomp", str(seccomp_fd), "--", *program),
@@ -115,4 +120,4 @@ def _laid(place: str) -> tuple[str, ...]:
 
 
 def _whole(seconds: float) -> int:
-    return max(1, int(seconds + 0.999))
+    return int(seconds + 0.999)

@@ -8,7 +8,6 @@ kernel: namespaces without a network, a read-only view, no privilege, a filter o
 import asyncio
 import contextlib
 import os
-import shutil
 import sys
 import time
 from importlib.resources import files
@@ -20,19 +19,17 @@ from msgspec import Struct
 
 from airside.config.sandbox import ContainerSettings
 from airside.core.errors import AirsideError, Code
-from airside.linux import cgroups, containers, syscalls, tree
+from airside.linux import cgroups, containers, engines, syscalls, tree
 from airside.sandbox import wire
 from airside.sandbox.conversation import Conversation, TalkedTooMuch, frame_bytes_max
 from airside.sandbox.port import CallTool, Limit, Limits, Meters, Result, limit_text
 from airside.sandbox.port import Code as AgentCode
 
 TIER: Final = "container"
-PROBE_S: Final = 10.0
 GRACE_S: Final = 1.0
 END_S: Final = 10.0
 _PROGRAM: Final = files("airside.sandbox").joinpath("guest.py").read_text()
 _PYTHON: Final = os.path.realpath(sys.executable)
-_ENGINES: Final = ("docker", "podman", "bubblewrap")
 _KILLED_FOR_CPU: Final = frozenset({-24, 24, 152})  # SIGXCPU, as a signal and as shells and runtimes tell it
 
 _log = structlog.get_logger(__name__)
@@ -88,7 +85,7 @@ class ContainerSandbox:
         try:
             return await self._run(command, (), talk, limits, None)
         finally:
-            await _quietly(containers.removal(engine, name))
+            await engines.quietly(containers.removal(engine, name))
 
     async def _wrapped(self, talk: Conversation, limits: Limits) -> Result:
         group = cgroups.make(memory_bytes=limits.memory_bytes, processes=limits.processes + 2)  # bubblewrap's own two
@@ -219,48 +216,14 @@ def _limit(talk: Conversation, left: Left, limits: Limits, group: cgroups.Group 
 
 async def working_engine(wanted: str) -> str:
     """Return what containers can be started with here; raises AirsideError `misconfigured` if there is nothing."""
-    tried = []
-    for engine in _ENGINES if wanted == "auto" else (wanted,):
-        problem = await _unusable(engine)
-        if not problem:
-            return engine
-        tried.append(f"{engine}: {problem}")
-    raise AirsideError(
-        Code.MISCONFIGURED,
-        f"sandbox.container.engine is {wanted}, and nothing works: {'; '.join(tried)}",
-        advice="Start a Docker or Podman service, install bubblewrap, or set sandbox.tier to wasm.",
-    )
-
-
-async def _unusable(engine: str) -> str:
-    """Return why an engine cannot be used here, or nothing."""
-    commands = {
-        "docker": ["docker", "version", "--format", "{{.Server.Version}}"],
-        "podman": ["podman", "info", "--format", "{{.Host.OCIRuntime.Name}}"],
-        "bubblewrap": ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "--proc", "/proc", "--dev", "/dev", "true"],
-    }
-    if shutil.which(commands[engine][0]) is None:
-        return "not installed"
-    status, said = await _quietly(commands[engine])
-    return "" if status == 0 else (said.strip().splitlines() or ["it does not work"])[-1][:300]
-
-
-async def _quietly(command: list[str]) -> tuple[int, str]:
-    """Run a command of ours to its end; return its status and what it said."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        async with asyncio.timeout(PROBE_S):
-            said, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return 124, f"no answer within {PROBE_S:g} s"
-    return process.returncode or 0, said.decode(errors="replace")
+    engine, problem = await engines.working(wanted)
+    if not engine:
+        raise AirsideError(
+            Code.MISCONFIGURED,
+            f"sandbox.container.engine is {wanted}, and nothing works: {problem}",
+            advice="Start a Docker or Podman service, install bubblewrap, or set sandbox.tier to wasm.",
+        )
+    return engine
 
 
 def _box(limits: Limits, cpus: float) -> containers.Box:

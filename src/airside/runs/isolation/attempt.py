@@ -18,7 +18,7 @@ from airside.runs.isolation.port import AttemptEnd, EndKind
 STOP_TIMEOUT_S: Final = 4.5
 OUTPUT_BYTES_KEPT: Final = 65_536
 _MESSAGE_TAIL_CHARACTERS: Final = 2_000
-_REPORT_OVERHEAD_BYTES: Final = 65_536
+REPORT_OVERHEAD_BYTES: Final = 65_536
 _CHUNK_BYTES: Final = 262_144
 _STRAGGLE_S: Final = 2.0
 
@@ -62,7 +62,11 @@ class ForkedAttempt:
             task.cancel()
         written = b"" if reporting.cancelled() or not reporting.done() else reporting.result()
         printed = b"" if printing.cancelled() or not printing.done() else printing.result()
-        return self._judge(exited, written, printed)
+        if self._oversize:
+            return too_large(self._orders)
+        if self._stopping:
+            return AttemptEnd(EndKind.STOPPED, message="airside ended the attempt")
+        return judge(self._orders, exited, written, printed)
 
     async def _hear_guard(self) -> wire.Exited | None:
         while True:
@@ -79,7 +83,7 @@ class ForkedAttempt:
 
     async def _collect(self, report: int) -> bytes:
         """Return what the agent reported; more than a result may have ends the attempt."""
-        most = self._orders.result_bytes_max + _REPORT_OVERHEAD_BYTES
+        most = self._orders.result_bytes_max + REPORT_OVERHEAD_BYTES
         written = bytearray()
         async with contextlib.aclosing(_chunks(report)) as chunks:
             async for chunk in chunks:
@@ -90,28 +94,28 @@ class ForkedAttempt:
                     break
         return bytes(written)
 
-    def _judge(self, exited: wire.Exited | None, written: bytes, printed: bytes) -> AttemptEnd:
-        """Decide how the attempt ended, from how its process ended and what it left."""
-        if self._oversize:
-            most = self._orders.result_bytes_max
-            return AttemptEnd(
-                EndKind.RAISED, message=f"the result has more than {most} bytes", code=Code.LIMIT_EXCEEDED
-            )
-        if self._stopping:
-            return AttemptEnd(EndKind.STOPPED, message="airside ended the attempt")
-        if exited is None:
-            return AttemptEnd(EndKind.CRASHED, message=_with_output("the guard of the attempt died", printed))
-        if exited.problem:
-            return AttemptEnd(EndKind.RAISED, message=exited.problem, code=Code.MISCONFIGURED)
-        if self._orders.adapter == "command":
-            return _judge_command(exited, written, printed)
-        try:
-            report = wire.report_decoder.decode(written)
-        except msgspec.DecodeError:
-            return AttemptEnd(EndKind.CRASHED, message=_with_output(_death(exited), printed))
-        if report.problem:
-            return AttemptEnd(EndKind.RAISED, message=report.problem, code=report.code)
-        return AttemptEnd(EndKind.RETURNED, result=report.result)
+
+def judge(orders: wire.Orders, exited: wire.Exited | None, written: bytes, printed: bytes) -> AttemptEnd:
+    """Decide how an attempt ended, from how its process ended and what it left."""
+    if exited is None:
+        return AttemptEnd(EndKind.CRASHED, message=_with_output("the guard of the attempt died", printed))
+    if exited.problem:
+        return AttemptEnd(EndKind.RAISED, message=exited.problem, code=Code.MISCONFIGURED)
+    if orders.adapter == "command":
+        return _judge_command(exited, written, printed)
+    try:
+        report = wire.report_decoder.decode(written)
+    except msgspec.DecodeError:
+        return AttemptEnd(EndKind.CRASHED, message=_with_output(_death(exited), printed))
+    if report.problem:
+        return AttemptEnd(EndKind.RAISED, message=report.problem, code=report.code)
+    return AttemptEnd(EndKind.RETURNED, result=report.result)
+
+
+def too_large(orders: wire.Orders) -> AttemptEnd:
+    """Return the end of an attempt that reported more than a result may have."""
+    most = orders.result_bytes_max
+    return AttemptEnd(EndKind.RAISED, message=f"the result has more than {most} bytes", code=Code.LIMIT_EXCEEDED)
 
 
 def _judge_command(exited: wire.Exited, written: bytes, printed: bytes) -> AttemptEnd:

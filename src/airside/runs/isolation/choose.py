@@ -4,23 +4,27 @@ import asyncio
 
 import structlog
 
+from airside.config.sandbox import ContainerSettings
+from airside.runs.isolation.container import ContainerLauncher
 from airside.runs.isolation.inline import InlineLauncher, RunAgent
 from airside.runs.isolation.namespace import NamespaceLauncher, unavailable
 from airside.runs.isolation.port import AttemptProcess, AttemptSpec, Launcher
 from airside.runs.isolation.process import ProcessLauncher
 
 log = structlog.get_logger(__name__)
+_CONTAINERS = ContainerSettings()
 
 
 class ChosenLauncher:
     """All kinds of isolation behind one Launcher."""
 
-    def __init__(self, isolation: str, run_agent: RunAgent) -> None:
+    def __init__(self, isolation: str, run_agent: RunAgent, containers: ContainerSettings = _CONTAINERS) -> None:
         self._isolation = isolation
         self._launchers: dict[str, Launcher] = {
             "inline": InlineLauncher(run_agent),
             "process": ProcessLauncher(),
             "namespace": NamespaceLauncher(),
+            "container": ContainerLauncher(containers),
         }
         self._probing: asyncio.Task[str] | None = None
 

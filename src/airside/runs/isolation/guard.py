@@ -12,18 +12,16 @@ import socket
 import tempfile
 from collections.abc import Callable
 from typing import Final, NoReturn
-from urllib.parse import urlsplit
 
 from airside.core.errors import Code
 from airside.linux import calls as linux
 from airside.linux import tree
-from airside.runs.isolation import confine, spaces
+from airside.runs.isolation import bridge, confine, spaces
 from airside.runs.isolation.wire import MESSAGE_BYTES_MAX, STOP, Exited, Orders, Report, Started, encode
 
 TERM_GRACE_S: Final = 1.0
 KILL_DEADLINE_S: Final = 3.0
 COUNT_EVERY_S: Final = 0.25
-_CHUNK_BYTES: Final = 65_536
 
 Perform = Callable[[Orders, int], NoReturn]
 """Runs the agent in the process that calls it and writes its report to a descriptor."""
@@ -186,31 +184,4 @@ class _Watch:
         self._over.set()
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry one connection from inside to the gateway and back."""
-        try:
-            if self._orders.gateway_socket:
-                there = await asyncio.open_unix_connection(self._orders.gateway_socket)
-            else:
-                address = urlsplit(self._orders.gateway_outside)
-                there = await asyncio.open_connection(address.hostname, address.port or 80)
-        except OSError:
-            writer.transport.abort()
-            return
-        try:
-            await asyncio.gather(_carry(reader, there[1]), _carry(there[0], writer))
-        except asyncio.CancelledError:
-            return  # the attempt is over; nobody awaits this task
-        finally:
-            there[1].close()
-            writer.close()
-
-
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(_CHUNK_BYTES):
-            writer.write(data)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
-    except OSError:
-        writer.transport.abort()
+        await bridge.join(reader, writer, self._orders.gateway_socket, self._orders.gateway_outside)

@@ -63,6 +63,15 @@ class Orders(Struct, frozen=True, kw_only=True):
     readable: tuple[str, ...]
 
 
+class Boxed(Struct, frozen=True, kw_only=True):
+    """To a container, all at once: what to import, what to do, granted variables, and where the gateways' socket is."""
+
+    preload: Preload
+    orders: Orders
+    environment: dict[str, str]
+    gateway: str
+
+
 class Report(Struct, frozen=True):
     """From the agent's process, once: what the agent returned (JSON) or how it failed."""
 
@@ -89,6 +98,7 @@ FromGuard = Started | Exited
 orders_decoder = msgspec.msgpack.Decoder(Orders)
 report_decoder = msgspec.msgpack.Decoder(Report)
 guard_decoder = msgspec.msgpack.Decoder(FromGuard)
+boxed_decoder = msgspec.msgpack.Decoder(Boxed)
 preload_decoder = msgspec.msgpack.Decoder(Preload)
 preloaded_decoder = msgspec.msgpack.Decoder(Preloaded)
 encode = msgspec.msgpack.Encoder().encode
