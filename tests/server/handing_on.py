@@ -27,6 +27,35 @@ async def clerk(task: Any, model: ModelClient, tools: ToolClient) -> Any:
         return {"refused": error.code}
 
 
+async def warden(task: Any, model: ModelClient, tools: ToolClient) -> Any:
+    """Give a sub-agent less, and tell how far it gets."""
+    told: dict[str, Any] = {}
+    only_small = {"name": "only-small", "then": "deny", "tools": ["pay"], "amount": {"above": 2}}
+    async with tools.narrowed(tools=["pay"], rules=[only_small]) as weaker:
+        told["offered"] = [tool["name"] for tool in await weaker.list()]
+        told["small"] = (await weaker.call("pay", to="anna", amount_usd=1))["amount_usd"]
+        told["large"] = await _refusal(weaker.call("pay", to="anna", amount_usd=5))
+        told["other"] = await _refusal(weaker.call("ask_clerk", task="anna 1"))
+        wide = {"name": "all", "then": "allow", "tools": ["*"]}
+        async with weaker.narrowed(tools=["pay", "ask_clerk"], rules=[wide]) as weakest:
+            told["regained"] = [tool["name"] for tool in await weakest.list()]
+            told["large_again"] = await _refusal(weakest.call("pay", to="bert", amount_usd=5))
+    told["own"] = (await tools.call("pay", to="anna", amount_usd=5))["amount_usd"]
+    return told
+
+
+async def asker(task: Any, model: ModelClient, tools: ToolClient) -> list[str]:
+    """Ask for tokens in ways that make no sense, and tell what is said."""
+    return [await _refusal(tools._gateways.post("/v1/tokens", body, ToolRefused)) for body in task]
+
+
+async def _refusal(call: Any) -> str:
+    try:
+        return f"allowed: {await call}"
+    except ToolRefused as error:
+        return error.code
+
+
 async def regress(task: Any, model: ModelClient, tools: ToolClient) -> Any:
     """Hand the task to an agent of its own kind, without end."""
     try:

@@ -18,7 +18,7 @@ from tests.server.conftest import Served
 HERE = Path(__file__).parent
 POLICY = """
 rules:
-  - {name: hand-on, then: allow, tools: [ask_clerk, ask_poor_clerk, ask_bound_clerk, again]}
+  - {name: hand-on, then: allow, tools: [ask_clerk, ask_strict_clerk, ask_bound_clerk, again]}
   - {name: small, then: allow, tools: [pay], amount: {at_most: 10}}
   - {name: large, then: ask, tools: [pay], amount: {above: 10}}
 """
@@ -34,8 +34,8 @@ def url(request: pytest.FixtureRequest) -> Any:
 async def office(folder: Path, url: str, **more: Any) -> AsyncIterator[Served]:
     """Serve the agents with a single slot, so that a parent that kept its worker would wait for ever."""
     (folder / "policy.yaml").write_text(POLICY)
-    handing = ["ask_clerk", "ask_poor_clerk", "ask_bound_clerk"]
-    tools = {"boss": handing, "clerk": ["pay"], "regress": ["again"]}
+    handing = ["ask_clerk", "ask_strict_clerk", "ask_bound_clerk"]
+    tools = {"boss": handing, "clerk": ["pay"], "regress": ["again"], "warden": ["pay", "ask_clerk"], "asker": []}
     agents = {
         name: {"entry": f"handing_on:{name}", "path": [str(HERE)], "tools": offered} for name, offered in tools.items()
     }
@@ -51,8 +51,11 @@ async def office(folder: Path, url: str, **more: Any) -> AsyncIterator[Served]:
         agents=agents,
         handoffs={
             "ask_clerk": {"agent": "clerk", "description": "pays"},
-            "ask_poor_clerk": {"agent": "clerk", "usd": 0},
             "ask_bound_clerk": {"agent": "clerk", "tools": []},
+            "ask_strict_clerk": {
+                "agent": "clerk",
+                "rules": [{"name": "no-anna", "then": "deny", "arguments": {"to": {"equals": "anna"}}}],
+            },
             "again": {"agent": "regress"},
         },
         **more,
@@ -114,6 +117,54 @@ async def test_what_a_clerk_may_do_is_no_more_than_was_granted(tmp_path: Path) -
         run_id = await served.submit("boss", {"tool": "ask_bound_clerk", "parts": ["anna 3"]})
         await served.until(run_id, "succeeded", "failed")
         assert (await result(served, run_id))[0]["result"] == {"refused": "unknown_tool"}
+
+
+async def test_rules_of_a_handoff_bind_its_task(tmp_path: Path) -> None:
+    async with office(tmp_path, "memory:") as served:
+        run_id = await served.submit("boss", {"tool": "ask_strict_clerk", "parts": ["anna 3", "bert 3"]})
+        await served.until(run_id, "succeeded", "failed")
+        first, second = await result(served, run_id)
+        assert first["result"] == {"refused": "policy_denied"}
+        assert second["result"]["paid"] == "bert"
+
+
+async def test_a_narrower_token_never_widens(tmp_path: Path, url: str) -> None:
+    async with office(tmp_path, url) as served:
+        run_id = await served.submit("warden")
+        assert (await served.until(run_id, "succeeded", "failed"))["state"] == "succeeded"
+        assert await result(served, run_id) == {
+            "offered": ["pay"],
+            "small": 1,
+            "large": "policy_denied",
+            "other": "unknown_tool",
+            "regained": ["pay"],
+            "large_again": "policy_denied",
+            "own": 5,
+        }
+
+
+async def test_what_is_no_narrowing_is_refused(tmp_path: Path) -> None:
+    refused = [
+        {"rules": [{"name": "x", "then": "perhaps"}]},
+        {"rules": [{"name": "x", "then": "deny", "tools": ["*"], "unknown": 1}]},
+        {"tools": "pay"},
+        {"expires_s": -1},
+        {"scope": "all"},
+        [],
+    ]
+    async with office(tmp_path, "memory:") as served:
+        run_id = await served.submit("asker", refused)
+        await served.until(run_id, "succeeded", "failed")
+        assert await result(served, run_id) == ["invalid_request"] * len(refused)
+
+
+async def test_only_the_token_of_a_run_can_be_narrowed(tmp_path: Path) -> None:
+    async with office(tmp_path, "memory:") as served:
+        _, key = await served.plane.services.keys.create("default", "script", KeyRole.AGENT, "test")
+        for secret, expected in ((key, "forbidden"), ("rt_" + "0" * 40, "unauthenticated")):
+            headers = {"authorization": f"Bearer {secret}"}
+            answer = await served.admin.post("/v1/tokens", json={}, headers=headers)
+            assert answer.json()["error"]["code"] == expected
 
 
 async def test_a_task_that_fails_is_a_tool_error_that_names_its_run(tmp_path: Path) -> None:

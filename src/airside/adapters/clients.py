@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import aiohttp
+from msgspec import structs
 
 from airside.adapters.patience import DELAYS_S, KEY_HEADER, new_key
 from airside.adapters.port import Context
@@ -152,6 +153,21 @@ class ToolClient:
     def __init__(self, gateways: Gateways) -> None:
         self._gateways = gateways
         self._number = 0
+
+    @contextlib.asynccontextmanager
+    async def narrowed(
+        self, *, tools: Sequence[str] | None = None, rules: Sequence[Mapping[str, Any]] = ()
+    ) -> "AsyncIterator[ToolClient]":
+        """Yield a client that may do less, to be given to a sub-agent: with `tools` at most, obeying `rules` besides.
+
+        `rules` are written as in a policy file. Raises ToolRefused.
+        """
+        wanted: dict[str, Any] = {"rules": [dict(rule) for rule in rules]}
+        if tools is not None:
+            wanted["tools"] = [*tools]
+        answer = await self._gateways.post("/v1/tokens", wanted, ToolRefused)
+        async with Gateways(structs.replace(self._gateways.context, token=answer["token"])) as gateways:
+            yield ToolClient(gateways)
 
     async def list(self) -> list[dict[str, Any]]:
         """Return the tools this agent is offered: `name`, `description`, `inputSchema`; raises ToolRefused."""

@@ -66,7 +66,8 @@ class Identity(Struct, frozen=True):
     worker can end and re-run the attempt, so that a call may wait for a person. `subject` is whose personal data the
     content is (the end user, else the run itself); content is sealed under the subject's key. `principal` is what is
     known for certain of whom the run is for (`customer`, `user`, …), by whoever submitted it; ownership relations refer
-    to it. `caller` is the role of the key that began the run.
+    to it. `caller` is the role of the key that began the run. `caveats` are policies, as texts, that narrow what the token
+    may do, besides the rules that hold for everybody.
     """
 
     tenant_id: str
@@ -81,6 +82,7 @@ class Identity(Struct, frozen=True):
     tools: tuple[str, ...] = ()
     principal: Mapping[str, str] = _NOTHING
     caller: str = ""
+    caveats: tuple[str, ...] = ()
 
     @property
     def executor_of_attempt(self) -> str:

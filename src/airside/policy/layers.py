@@ -1,10 +1,11 @@
-"""Policies in layers: the platform's, a tenant's, an agent's. A lower layer can only narrow what those above it allow.
+"""Policies in layers: the platform's, a tenant's, an agent's, a token's. Lower layers only narrow what others allow.
 
 Each layer must let the call pass. In the platform's layer nothing said is a denial; in the others it is no objection.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,10 +14,13 @@ from airside.core.call import Call
 from airside.core.policy import Counter, Decision, Reason, Verdict
 from airside.core.tool import Tool
 from airside.policy.decision import RulePolicy
+from airside.policy.loading import parse
 from airside.policy.rules import Mode
+from airside.policy.windows import Place
 
 TENANT = "tenant"
 AGENT = "agent"
+CAVEAT = "token"
 _STRICTNESS = (Verdict.ALLOW, Verdict.ASK, Verdict.DENY)
 _Layers = Sequence[tuple[str, RulePolicy]]
 
@@ -76,7 +80,14 @@ class LayeredPolicy:
     def _below(self, call: Call) -> _Layers:
         tenant = self.layers.tenants.get(call.who.tenant_id)
         agent = self.layers.agents.get(call.who.agent)
-        return [(label, policy) for label, policy in ((TENANT, tenant), (AGENT, agent)) if policy is not None]
+        below = [(label, policy) for label, policy in ((TENANT, tenant), (AGENT, agent)) if policy is not None]
+        return [*below, *[(CAVEAT, _caveat(text)) for text in call.who.caveats]]
+
+
+@lru_cache(maxsize=1_024)
+def _caveat(text: str) -> RulePolicy:
+    """Return the policy that a token carries; it was checked when the token was made."""
+    return parse(text, CAVEAT, Place(layer=CAVEAT))
 
 
 def _reasons(label: str, decision: Decision, verdict: Verdict) -> Sequence[Reason]:

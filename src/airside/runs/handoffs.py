@@ -234,10 +234,12 @@ async def unfinished(tx: Transaction, tenant_id: str, run_id: str) -> int:
 
 
 def _narrowing(name: str, settings: HandoffSettings) -> str:
-    """Return the rules of a handoff as the text of a policy; raises `misconfigured` for what are none."""
-    text = canonical.encode({"rules": settings.rules}).decode() if settings.rules else ""
+    """Return the rules of a handoff as a JSON list of policies; raises `misconfigured` for what are none."""
+    if not settings.rules:
+        return ""
+    text = canonical.encode({"rules": settings.rules}).decode()
     parse(text, f"handoffs.{name}.rules")
-    return text
+    return json.dumps([text])
 
 
 async def _depth(tx: Transaction, parent: RunRecord) -> int:

@@ -7,8 +7,8 @@ SELECT run_id FROM handoffs WHERE tenant_id = :tenant_id AND call_id = :call_id
 SELECT depth FROM handoffs WHERE tenant_id = :tenant_id AND run_id = :run_id
 
 -- name: add
-INSERT INTO handoffs (tenant_id, call_id, parent_run_id, run_id, tools, depth, made_us)
-VALUES (:tenant_id, :call_id, :parent_run_id, :run_id, :tools, :depth, :now_us)
+INSERT INTO handoffs (tenant_id, call_id, parent_run_id, run_id, tools, rules, depth, made_us)
+VALUES (:tenant_id, :call_id, :parent_run_id, :run_id, :tools, :rules, :depth, :now_us)
 
 -- name: unfinished
 -- How many tasks of a run are still being done by others.

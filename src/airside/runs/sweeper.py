@@ -25,6 +25,7 @@ from airside.runs.signals import Signals
 
 _SQL = load("airside.runs", "attempts.sql")
 _RUNS = load("airside.runs", "runs.sql")
+_KEYS = load("airside.runs", "keys.sql")
 
 FORGET_US = 86_400 * SECOND_US
 """How long the row of a dead executor is kept, for whoever looks into what happened."""
@@ -153,4 +154,5 @@ class Sweeper:
 
 async def _forget(tx: Transaction) -> None:
     await tx.execute(_RUNS["forget_idempotency_keys"], now_us=tx.now_us)
+    await tx.execute(_KEYS["forget_narrowed"], now_us=tx.now_us)
     await tx.execute(_SQL["forget_executors"], before_us=tx.now_us - FORGET_US)

@@ -53,9 +53,11 @@ def standing(row: Row, tools: tuple[str, ...]) -> Standing:
         tools=granted(tools, row["tools_granted"]),
         principal=principal_of(row["principal"]),
         caller=row["caller"],
+        caveats=tuple(json.loads(row["caveats"])) if row["caveats"] else (),
     )
     suspend = RunState(row["suspend"]) if row["suspend"] else None
-    return Standing(identity, row["lease_until_us"], suspend is not None, _refusal(row, suspend))
+    valid_until_us = row["lease_until_us"] if row["until_us"] is None else min(row["lease_until_us"], row["until_us"])
+    return Standing(identity, valid_until_us, suspend is not None, _refusal(row, suspend))
 
 
 def granted(tools: tuple[str, ...], only: str | None) -> tuple[str, ...]:
@@ -151,14 +153,15 @@ class TokenIdentities:
             return known[1]
 
         async def body(tx: Transaction) -> tuple[Row | None, int]:
-            return await tx.one(_SQL["by_token"], token_hash=name), tx.now_us
+            own = await tx.one(_SQL["by_token"], token_hash=name)
+            return own or await tx.one(_SQL["by_narrowed"], token_hash=name), tx.now_us
 
         row, now_us = await self._database.look_up(body)
         if row is None:
             raise AirsideError(Code.UNAUTHENTICATED, "this run token is unknown")
         found = standing(row, self._tools.get(row["agent"], ()))
         if found.refusal is None and found.lease_until_us < now_us:
-            raise AirsideError(Code.UNAUTHENTICATED, "this run token has expired with its attempt's lease")
+            raise AirsideError(Code.UNAUTHENTICATED, "this run token has expired")
         if found.refusal is None:
             found = structs.replace(found, identity=await self._allowances.current(found.identity))
         self._remember(name, now_s, found)
