@@ -17,14 +17,19 @@ CODES = SOURCE / "core" / "errors.py"
 FOR_OTHERS = (SOURCE / "testing", SOURCE / "__init__.py")
 CALLED_BY_FRAMEWORKS = frozenset(
     {
+        "awrap_model_call",  # LangChain
+        "awrap_tool_call",  # LangChain
         "capture_signals",  # uvicorn
         "find_spec",  # importlib
         "format_commands",  # Typer
+        "handle_deferred_tool_calls",  # PydanticAI
         "list_commands",  # Typer
         "on_body",  # httptools
         "on_header",  # httptools
         "on_message_complete",  # httptools
         "settings_customise_sources",  # pydantic-settings
+        "wrap_model_call",  # LangChain
+        "wrap_tool_call",  # LangChain
         "wrap_tool_execute",  # PydanticAI
     }
 )

@@ -15,7 +15,9 @@ from .conftest import House, calls, refusal, says
 pytest.importorskip("langgraph")
 pytest.importorskip("langchain_openai")
 
+import langchain.agents
 from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langchain.agents.structured_output import ToolStrategy
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import InjectedToolCallId, tool
 from langchain_openai import ChatOpenAI
@@ -30,8 +32,6 @@ from airside.adapters import langgraph
 
 def create_agent(*args: Any, **named: Any) -> Any:
     """As an agent's own module finds it."""
-    import langchain.agents
-
     return langchain.agents.create_agent(*args, **named)
 
 
@@ -69,8 +69,6 @@ async def test_hosted_tools_are_added_and_answers_typed(house: House) -> None:
 
     who = await house.begin()
     house.script += [calls(("find_order", {"order_id": "A1"})), calls(("Answer", {"order": "A1"}))]
-    from langchain.agents.structured_output import ToolStrategy
-
     agent = create_agent(model(house, who), response_format=ToolStrategy(Answer))
     result = await langgraph.run(agent, "where is it?", house.context(who, ("find_order",)))
     assert result == Answer(order="A1")
