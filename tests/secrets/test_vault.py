@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,13 @@ def around(store: VaultStore, **settings: Any) -> Secrets:
 
 def write(address: str, name: str, **fields: str) -> None:
     root(address).secrets.kv.v2.create_or_update_secret(path=name, secret=fields, mount_point="secret")
+
+
+@pytest.fixture(scope="module")
+def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server."""
+    with openbao(tmp_path_factory.mktemp("bao")) as address:
+        yield address
 
 
 @pytest.fixture
@@ -132,8 +140,8 @@ async def test_a_server_that_misbehaves_fails_closed_and_what_is_held_serves(
     bao: str, name: str, tmp_path: Path, mode: str
 ) -> None:
     async with door(bao) as between:
-        store = vault(between.address, tmp_path, timeout_s=0.3)
-        secrets = around(store, ttl_s=0.05, retry_s=0.05, timeout_s=0.6, stale_s=300)
+        store = vault(between.address, tmp_path, timeout_s=1.0)
+        secrets = around(store, ttl_s=0.05, retry_s=0.05, timeout_s=1.5, stale_s=300)
         handle = f"secret://house/{name}#token"
         assert (await secrets.resolve(handle)).value == VALUE
         between.mode = mode
@@ -143,7 +151,7 @@ async def test_a_server_that_misbehaves_fails_closed_and_what_is_held_serves(
         with pytest.raises(TransientError) as caught:
             await secrets.resolve(handle, tenant_id="another, which holds nothing yet")
         assert caught.value.code is Code.SECRET_UNAVAILABLE
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
         between.mode = "open"
         async with asyncio.timeout(10):
             while True:

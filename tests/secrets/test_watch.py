@@ -171,7 +171,7 @@ def test_ten_megabytes_are_searched_in_time(values: int) -> None:
     secret.json("acme", b'"warm"')
     began = time.process_time()
     assert secret.json("acme", body).data is body
-    assert time.process_time() - began < 1.5  # about 0.1 s when nothing else runs
+    assert time.process_time() - began < 3  # about 0.1 s
     hidden = big(1_000_000).replace(b'",', b" " + base64.b64encode(b"xy" + secrets[-1].encode()) + b'",', 3)
     began = time.process_time()
     redacted = secret.json("acme", hidden)
