@@ -4,8 +4,8 @@ The official SDK speaks the protocol; this file stands in front of it for what m
 behaviour: the bearer token, the size and the strictness of the body (duplicate keys are refused), and cancelling what
 runs when the client leaves. Sampling, roots and elicitation are not offered: a tool never asks the agent anything.
 
-A client without an SDK may send `tools/list` and `tools/call` as they are, with no handshake before (`docs/tools.md`):
-a request without an `MCP-Protocol-Version` header is answered right here.
+A client without an SDK may send `tools/list` and `tools/call` as they are, with no handshake before (`docs/tools.md`).
+These two are answered right here, also for clients of the older generation, to whom the same is said.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from msgspec import Struct
 from starlette.requests import Request
 
@@ -33,6 +34,9 @@ from airside.gateways.tools.catalogue import ToolCatalogue
 from airside.gateways.tools.gateway import ToolGateway
 from airside.gateways.tools.mcp_answers import error_result, page, result
 from airside.gateways.tools.pins import Pins
+
+PLAIN: Final = frozenset({"", *HANDSHAKE_PROTOCOL_VERSIONS})
+"""Versions whose `tools/list` and `tools/call` need nothing of the SDK; empty is a client that names none."""
 
 RPC_INVALID_REQUEST: Final = -32600
 RPC_REFUSED: Final = -32000
@@ -141,7 +145,7 @@ class McpFace:
             await _refuse(send, request_id, error)
 
     async def _serve(self, scope: http.Scope, message: Any, body: bytes, exchange: _Exchange, send: http.Send) -> None:
-        plain = not http.header(scope, b"mcp-protocol-version") and isinstance(message, dict) and "id" in message
+        plain = http.header(scope, b"mcp-protocol-version") in PLAIN and isinstance(message, dict) and "id" in message
         if plain and message.get("method") in {"tools/call", "tools/list"}:
             await self._serve_plain(message, exchange, send)
             return
