@@ -366,3 +366,20 @@ async def test_a_spent_budget_ends_the_run_with_its_code(house: House) -> None:
 
 async def test_it_can_be_tried_without_gateways() -> None:
     await langgraph.prepare(langgraph.Context(run_id="", gateway_url="http://127.0.0.1:9", token="", model="m"))
+
+
+@pytest.mark.parametrize("verdict", ["approved", "denied"])
+async def test_the_middleware_for_humans_reaches_hosted_tools_too(house: House, verdict: str) -> None:
+    who = await house.begin()
+    house.plane.reviewers.verdicts = [verdict]
+    conversation = [calls(("find_order", {"order_id": "A1"})), says("done")]
+    for _ in range(2):
+        human = HumanInTheLoopMiddleware(interrupt_on={"find_order": True})
+        house.script += conversation
+        agent = create_agent(model(house, who), [], middleware=[human])
+        assert await langgraph.run(agent, "go", house.context(who, ("find_order",))) == "done"
+        who = await house.again(who)
+    ((asked, _),) = house.plane.reviewers.asked
+    assert (asked.name, asked.arguments) == ("find_order", {"order_id": "A1"})
+    assert ("A1" if verdict == "approved" else "a reviewer denied it") in tool_results(house.asked[1])[0]
+    assert house.asked[1] == house.asked[3]
