@@ -193,7 +193,16 @@ def play(fleet: Fleet, api: str, ledger: Path) -> dict[str, Any]:
             person.stopped.set()
             person.join()
             counted.update(person.done)
-        return {"states": states, "runs": runs, "killed": killed, "counted": counted, "approvals": _approvals(client)}
+        called = {call["approval_id"]: call["state"] for run in runs for call in _calls(client, run)}
+        approvals = [approval | {"call": called.get(approval["id"], "")} for approval in _approvals(client)]
+        return {"states": states, "runs": runs, "killed": killed, "counted": counted, "approvals": approvals}
+
+
+def _calls(client: Client, run_id: str) -> list[dict[str, Any]]:
+    """Return the calls of a run that name an approval."""
+    page = client.get(f"/api/v1/runs/{run_id}/calls", limit=200)
+    assert not page["next_cursor"], "a run of this benchmark makes fewer than 200 calls"
+    return [call for call in page["items"] if call["approval_id"]]
 
 
 def _approvals(client: Client) -> list[dict[str, Any]]:
@@ -208,10 +217,13 @@ def _approvals(client: Client) -> list[dict[str, Any]]:
 
 
 def compare(played: dict[str, Any], ledger: Path) -> dict[str, Any]:
-    """Compare, item by item, the effects in the ledger with the approvals that were used."""
+    """Compare, item by item, the effects in the ledger with the approvals whose calls were done.
+
+    An approval whose call was found not to have happened was used up by it: the agent asks again and needs another.
+    """
     done = effects(ledger)
     wanted: dict[tuple[str, int], list[int]] = {}
-    used = [approval for approval in played["approvals"] if approval["consumed_by"]]
+    used = [approval for approval in played["approvals"] if approval["call"] == "ok"]
     for approval in used:
         arguments = approval["edited_arguments"] or approval["arguments"]
         item = (arguments["run"], arguments["item"])
@@ -224,6 +236,7 @@ def compare(played: dict[str, Any], ledger: Path) -> dict[str, Any]:
     return {
         "approvals": len(played["approvals"]),
         "used": len(used),
+        "calls": dict(Counter(approval["call"] for approval in played["approvals"])),
         "effects": sum(len(amounts) for amounts in done.values()),
         "difference": sum(abs(len(done.get(item, [])) - len(wanted.get(item, []))) for item in items) + len(strays),
         "wrong": [str(item) for item in wrong][:10],
