@@ -35,6 +35,7 @@ class Corpus:
     def __init__(self, *, prose: bool = False) -> None:
         self._is_prose = prose
         self._whole: dict[str, Place] = {}
+        self._alone: dict[Entity, Place] = {}
         self._named: dict[Entity, Place] = {}
         self._days: dict[str, Place] = {}
         self._words: set[str] = set()
@@ -52,6 +53,7 @@ class Corpus:
         text = plain(str(value))
         self._whole.setdefault(_exact(text), place)
         if (entity := entities.of_value(value)) is not None:
+            self._alone.setdefault(entity, place)
             self._name(entity, place)
             if entity.kind is not Kind.DATE:
                 return
@@ -69,7 +71,7 @@ class Corpus:
     def whole(self, value: Any) -> Place | None:
         """Return where a value stands as a whole field: as itself, or as another writing of the same entity."""
         entity = entities.of_value(value)
-        if entity is not None and (place := self._entity(entity)) is not None:
+        if entity is not None and (place := self._alone.get(entity)) is not None:
             return place
         return self._whole.get(_exact(plain(str(value))))
 

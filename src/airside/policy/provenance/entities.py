@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from airside.policy.provenance.text import plain
 
 ENTITIES_MAX: Final = 20_000
+NUMBER_CHARS_MAX: Final = 64
 
 
 class Kind(StrEnum):
@@ -40,10 +41,10 @@ _TOP_LEVEL = (
 _LINK = re.compile(
     r"(?:[a-z][a-z0-9+.-]{1,15}://[^\s<>\"'`|\\^{}\[\]]+"
     r"|\bwww\.[^\s<>\"'`|\\^{}\[\]]+"
-    rf"|(?<![@\w.-])(?:[\w-]+\.)+(?:{_TOP_LEVEL}|[a-z]{{2}})(?:/[^\s<>\"'`|\\^{{}}\[\]]*|:\d+[^\s<>\"'`]*)"
+    r"|(?<![@\w.-])(?:[\w-]+\.)+[a-z][a-z0-9-]{1,23}(?:/[^\s<>\"'`|\\^{}\[\]]+|:\d+[^\s<>\"'`]*)"
     rf"|(?<![@\w.-])(?:[\w-]+\.)+(?:{_TOP_LEVEL})(?![\w@-]|\.\w))"
 )
-_EMAIL = re.compile(r"[\w.+-]+@(?:[\w-]+\.)+\w{2,}")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@(?:[\w-]+\.)+\w{2,}")
 _ACCOUNT = re.compile(r"\b[a-z]{2}\d{2}(?:[a-z0-9]{9,32}|(?: [a-z0-9]{4}){2,8}(?: [a-z0-9]{1,4})?)\b")
 _LONG_NUMBER = re.compile(r"(?<![\w.])\d(?:[ -]?\d){8,24}(?![\w.]\d|\w)")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -128,7 +129,7 @@ def link(text: str) -> str:
 def number(text: str) -> str | None:
     """Return a number in its shortest exact form, `1234.5`; None if the text is not one."""
     text = text.strip()
-    if not _NUMBER.fullmatch(text):
+    if len(text) > NUMBER_CHARS_MAX or not _NUMBER.fullmatch(text):
         return None
     try:
         value = Decimal(text.replace(",", "")).normalize()

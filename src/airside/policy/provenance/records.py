@@ -97,7 +97,7 @@ def _keys(anchor: Anchor, record: Any, prompt: Corpus) -> Iterator[str]:
             text = plain(str(value))
             for spelling in (text, _EXTENSION.sub("", text)):
                 if len("".join(words(spelling))) > 3 and prompt.find(spelling) is not None:
-                    yield f"{field}={spelling}"
+                    yield f"{field}={' '.join(words(spelling))}"
             if anchor.beginning and (run := prompt.beginning(_EXTENSION.sub("", text))):
                 yield f"{field}={run}*"
 
