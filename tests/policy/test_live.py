@@ -1,4 +1,4 @@
-"""Policies follow their files: a good change is in force at once and whole; a broken one is told and changes nothing."""
+"""Policies follow their files: a good change is in force at once and whole; a broken one is told, no more."""
 
 import asyncio
 import os
