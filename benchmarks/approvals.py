@@ -217,37 +217,49 @@ def _approvals(client: Client) -> list[dict[str, Any]]:
 
 
 def compare(played: dict[str, Any], ledger: Path) -> dict[str, Any]:
-    """Compare, item by item, the effects in the ledger with the approvals whose calls were done.
+    """Compare, item by item, the effects in the ledger with the approvals that calls have used up.
 
-    An approval whose call was found not to have happened was used up by it: the agent asks again and needs another.
+    Every effect must be covered by an approval of its own, of its very amount, and every approval whose call is said to
+    be done by an effect. A call whose outcome nobody knows (its process died and the run ended otherwise) may have had
+    its effect or not: such are `unknown`. One that was found not to have happened needed another approval.
     """
     done = effects(ledger)
-    wanted: dict[tuple[str, int], list[int]] = {}
-    used = [approval for approval in played["approvals"] if approval["call"] == "ok"]
-    for approval in used:
+    used: dict[tuple[str, int], list[int]] = {}
+    finished: dict[tuple[str, int], list[int]] = {}
+    for approval in played["approvals"]:
+        if not approval["consumed_by"]:
+            continue
         arguments = approval["edited_arguments"] or approval["arguments"]
         item = (arguments["run"], arguments["item"])
-        wanted.setdefault(item, []).append(arguments["amount"])
-    ended = {task for run, task in played["runs"].items() if played["states"].get(run) == "succeeded"}
-    # What a run that was stopped had begun may not have happened; more than was approved must not have either.
-    items = [item for item in done.keys() | wanted.keys() if item[0] in ended or len(done.get(item, [])) > 1]
-    wrong = [item for item in items if sorted(done.get(item, [])) != sorted(wanted.get(item, []))]
-    strays = done.keys() - wanted.keys()
+        used.setdefault(item, []).append(arguments["amount"])
+        if approval["call"] == "ok":
+            finished.setdefault(item, []).append(arguments["amount"])
+    uncovered = {item: _less(done[item], used.get(item, [])) for item in done}
+    missing = {item: _less(finished[item], done.get(item, [])) for item in finished}
+    wrong = sorted(str(item) for item in {**uncovered, **missing} if uncovered.get(item, 0) or missing.get(item, 0))
+    total = sum(map(len, done.values()))
     return {
         "approvals": len(played["approvals"]),
-        "used": len(used),
-        "calls": dict(Counter(approval["call"] for approval in played["approvals"])),
-        "effects": sum(len(amounts) for amounts in done.values()),
-        "difference": sum(abs(len(done.get(item, [])) - len(wanted.get(item, []))) for item in items) + len(strays),
-        "wrong": [str(item) for item in wrong][:10],
-        "not_as_approved": len(wrong),
-        "twice": sum(len(amounts) > 1 for amounts in done.values()),
-        "edited": sum(approval["edited_arguments"] is not None for approval in used),
+        "used": sum(map(len, used.values())),
+        "done": sum(map(len, finished.values())),
+        "effects": total,
+        "unknown": total - sum(map(len, finished.values())) + sum(missing.values()) - sum(uncovered.values()),
+        "uncovered": sum(uncovered.values()),
+        "missing": sum(missing.values()),
+        "wrong": wrong[:10],
+        "twice": sum(_less(amounts, used.get(item, [])) > 0 for item, amounts in done.items() if len(amounts) > 1),
+        "edited": sum(approval["edited_arguments"] is not None for approval in played["approvals"]),
         "denied": sum(approval["state"] == "denied" for approval in played["approvals"]),
+        "calls": dict(Counter(approval["call"] for approval in played["approvals"])),
         "states": dict(Counter(played["states"].values())),
         "kills": dict(played["killed"]),
         "counted": dict(played["counted"]),
     }
+
+
+def _less(some: list[int], others: list[int]) -> int:
+    """Return how many of some amounts are not among the others, each counted as often as it stands."""
+    return (Counter(some) - Counter(others)).total()
 
 
 def one_database(name: str, folder: Path, postgres: ThrowawayPostgres | None) -> dict[str, Any]:
@@ -287,10 +299,11 @@ def main() -> None:
         return sum(result[key] for result in results)
 
     spread = {result["database"]: {key: result[key] for key in ("states", "kills", "counted")} for result in results}
-    asked, used = total("approvals"), total("used")
-    figure("approvals.effects_minus_approvals", total("difference"), "effects", n=asked, used=used, how=spread)
-    figure("approvals.not_as_approved", total("not_as_approved"), "items", edited=total("edited"))
-    figure("approvals.effects_twice", total("twice"), "effects", n=total("effects"))
+    counts = {key: total(key) for key in ("approvals", "used", "done", "effects", "unknown", "edited", "denied")}
+    difference = total("uncovered") + total("missing")
+    figure("approvals.effects_minus_approvals", difference, "effects", **counts, how=spread)
+    figure("approvals.effects_uncovered", total("uncovered"), "effects")
+    figure("approvals.effects_missing", total("missing"), "effects")
 
 
 if __name__ == "__main__":
