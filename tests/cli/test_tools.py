@@ -90,8 +90,8 @@ def test_a_scan_drafts_what_nobody_has_declared(airside: Run) -> None:
 def test_what_was_confirmed_is_checked_against_what_is_told_now(airside: Run, tmp_path: Path) -> None:
     assert airside("scan", "--mcp", "s", "--out", "tools.yaml").code == Exit.OK
     file = tmp_path / "tools.yaml"
-    with pytest.raises(FileExistsError):
-        airside("scan", "--out", "tools.yaml")
+    assert "File exists" in airside("scan", "--mcp", "s", "--out", "tools.yaml").err
+    assert "mcp:s/act" in airside("scan", "--mcp", "s", "--json").json["draft"]
     assert airside("check", "--mcp", "s", manifests="tools.yaml").code == Exit.OK
     drafted = airside("check", "--mcp", "s", "--strict", "--json", manifests="tools.yaml")
     assert (drafted.code, {row["status"] for row in drafted.json["items"]}) == (Exit.FAILED, {"drafted"})

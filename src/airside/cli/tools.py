@@ -16,6 +16,7 @@ from airside.composition.looking import Looked, look
 from airside.composition.secrets import open_secrets
 from airside.config.settings import Settings
 from airside.core.clock import SystemClock
+from airside.core.errors import AirsideError, Code
 from airside.gateways.tools.manifest import Manifests, load_manifests
 from airside.gateways.tools.seen import Status, draft, report
 from airside.server import logs
@@ -55,11 +56,13 @@ def show(context: typer.Context, name: str, json_: Json = False) -> None:
 @app.command()
 def scan(
     context: typer.Context,
+    *,
     mcp: Mcp = [],  # noqa: B006 - Typer's way to repeat an option
     openapi: OpenApi = [],  # noqa: B006 - Typer's way to repeat an option
     modules: Modules = False,
     all_: Annotated[bool, typer.Option("--all", help="also tools that are declared already")] = False,
     out: Annotated[Path | None, typer.Option(help="write to this file, which must not exist; else to stdout")] = None,
+    json_: Json = False,
 ) -> None:
     """Draft manifests from schemas and from what sources claim, for a person to confirm; nothing of it is in force."""
     settings = session_of(context).settings()
@@ -67,12 +70,12 @@ def scan(
     for left in unreached:
         say(f"{left.name}: {left.why}")
     text = draft([tool for tool in seen if all_ or tool.status is not Status.DECLARED])
-    if out is None:
+    if out is not None:
+        _write(out, text)
+    if json_:
+        show_json({"draft": text, "left_out": [{"name": left.name, "why": left.why} for left in unreached]})
+    elif out is None:
         typer.echo(text, nl=False)
-        return
-    with out.open("x") as file:
-        file.write(text)
-    say(f"{out} is written; name it under tools.manifests once you have looked at every tool")
 
 
 @app.command()
@@ -103,6 +106,15 @@ def check(
         for complaint in complaints:
             say(complaint)
     raise typer.Exit(Exit.FAILED if complaints else Exit.OK)
+
+
+def _write(out: Path, text: str) -> None:
+    try:
+        with out.open("x") as file:
+            file.write(text)
+    except OSError as error:
+        raise AirsideError(Code.CONFLICT, f"{out} cannot be written: {error.strerror}") from None
+    say(f"{out} is written; name it under tools.manifests once you have looked at every tool")
 
 
 def _only(mcp: Sequence[str], openapi: Sequence[str], *, modules: bool) -> list[str]:
