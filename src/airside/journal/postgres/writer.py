@@ -1,4 +1,5 @@
-"""Group commit on one connection: operations gather on the event loop while the last batch is under way.
+"""Group commit on one connection: operations gather on the event loop while the last batch is under way. Where many
+come together, the next batch waits GATHER_S for company: a batch costs much, and one more operation in it little.
 
 No operation is reported before its commit. A lost connection leaves open whether the last batch was committed: its
 operations are done again on a new connection, which changes nothing for those that were (see `rulings.repeated` and
@@ -26,6 +27,9 @@ from airside.journal.postgres.operations import Close, Open, Operation, Refuse
 OPERATIONS_MAX = 256
 BATCH_BYTES_MAX = 33_554_432
 WAITING_MAX = 20_000
+CROWD = 4  # operations in the last batch from which on the next one waits for company
+ENOUGH = 64  # operations that are company enough
+GATHER_S = 0.004
 TOGETHER_TRIES = 3
 PAUSE_S_MAX = 0.25
 CLOSE_S_MAX = 10.0
@@ -71,8 +75,11 @@ class Writer:
     async def _work(self) -> None:
         try:
             while self._waiting:
-                await self._commit(self._take(), TOGETHER_TRIES)
-                await asyncio.sleep(0)  # the callers just woken put their next operations into the next batch
+                taken = self._take()
+                await self._commit(taken, TOGETHER_TRIES)
+                crowded = len(taken) >= CROWD and len(self._waiting) < ENOUGH and not self._closed
+                # The callers just woken put their next operations into the next batch, and so do others in a crowd.
+                await asyncio.sleep(GATHER_S if crowded else 0)
         finally:
             self._working = None
 

@@ -1,7 +1,9 @@
 """The one writer of a SQLite file: operations gather on the event loop and are committed in groups.
 
-The next batch forms while the last one commits; there is no artificial delay. A batch is applied on the loop (its
-statements only change memory) and committed on a thread (that is where the disk is waited for). An operation that
+The next batch forms while the last one commits. Alone, an operation begins its batch at once; where many come together,
+what has just been committed is followed by GATHER_S of waiting for more, because a commit costs much and one more
+operation in it little. A batch is applied on the loop (its statements only change memory) and committed on a thread
+(that is where the disk is waited for). An operation that
 fails alone fails alone; if the batch as a whole is lost, every one of its operations fails with `journal_unavailable`
 and none was done. Callers may vanish: their operation completes.
 """
@@ -26,6 +28,9 @@ from airside.journal.sqlite.transaction import ADD_ANSWER, ADD_CONTENT, ADD_ENTR
 T = TypeVar("T")
 OPERATIONS_MAX = 512  # in one batch: what the loop may be kept busy for
 WAITING_MAX = 50_000
+CROWD = 4  # operations in the last batch from which on the next one waits for company
+ENOUGH = 64  # operations that are company enough
+GATHER_S = 0.004
 
 
 class Batch:
@@ -172,7 +177,7 @@ class Writer:
                 future.set_result(value)
             else:
                 future.set_exception(failure)
-        self._next()
+        self._next(len(waiting))
 
     def _abort(self, waiting: list[Waiting], error: BaseException) -> None:
         """Undo the batch and tell every operation; what is remembered holds what never happened, so it goes."""
@@ -185,10 +190,14 @@ class Writer:
         for _, future in waiting:
             if not future.done():
                 future.set_exception(AirsideError(Code.JOURNAL_UNAVAILABLE, f"the journal cannot be written: {error}"))
-        self._next()
+        self._next(0)
 
-    def _next(self) -> None:
+    def _next(self, done: int) -> None:
+        """Go on after a batch of so many operations."""
         loop = asyncio.get_running_loop()
+        if self._thread and done >= CROWD and len(self._waiting) < ENOUGH and not self._closed:
+            loop.call_later(GATHER_S, self._next, 0)
+            return
         if self._waiting:
             loop.call_soon(self._begin)  # after the callers just woken, whose next operations then join
             return
