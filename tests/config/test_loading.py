@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, SecretStr
 
 from airside.config.approvals import ConfidenceSource, EscalationStep, NotifyTarget, TwoPerson
+from airside.config.egress import EgressGrantSettings
 from airside.config.handoffs import HandoffSettings
 from airside.config.loading import find_file, load
 from airside.config.provenance import AnchorSettings, ListingSettings, RelationSettings
@@ -96,6 +97,7 @@ def test_the_example_mentions_every_setting() -> None:
     tree["tools"]["openapi"]["NAME"] = OpenApiSettings(document=Path("x.yaml")).model_dump()
     tree["routing"]["models"]["NAME"] = RoutedModel(tier="small").model_dump()
     tree["fallbacks"]["rules"] = FallbackRule(pattern="x", answer="y").model_dump()
+    tree["egress"]["grants"]["NAME"] = EgressGrantSettings().model_dump()
     tree["handoffs"]["NAME"] = HandoffSettings(agent="x").model_dump()
     tree["secrets"]["stores"]["NAME"] = StoreSettings(kind="env").model_dump()
     tree["secrets"]["grants"] = GrantSettings(secret="secret://a/b", tools=["x"]).model_dump()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 
 from airside.core.errors import AirsideError, Code
 from airside.linux import tree
+from airside.sandbox import compiled
 from airside.sandbox.port import Limit
 from airside.sandbox.wasm import WasmSandbox
 from tests.sandbox.conftest import LIMITS, execute, until, value
@@ -192,3 +194,47 @@ def _command(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+async def test_when_airside_dies_its_sandboxes_die(engine_folder):
+    program = f"""
+import asyncio, sys
+from pathlib import Path
+from airside.sandbox.wasm import WasmSandbox
+from tests.sandbox.conftest import execute
+async def main():
+    sandbox = WasmSandbox(Path({str(engine_folder)!r}), spares=1, executions_max=1)
+    running = asyncio.create_task(execute(sandbox, "import time\\nwhile True: time.sleep(1)"))
+    while not sandbox._running or not sandbox._spares or not sandbox._spares[0].done(): await asyncio.sleep(0.05)
+    print(next(iter(sandbox._running)).pid, sandbox._spares[0].result().pid, flush=True)
+    await running
+asyncio.run(main())
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
+    async with asyncio.timeout(60):
+        pids = [int(word) for word in (await process.stdout.readline()).split()]
+    assert len(pids) == 2
+    os.kill(process.pid, signal.SIGKILL)
+    await process.wait()
+    await until(lambda: not any(b"wasm_child" in _command(pid) for pid in pids))
+
+
+async def test_a_compiled_engine_that_others_could_have_written_is_not_loaded(engine_folder, tmp_path):
+    place = compiled.place(engine_folder)
+    copy = tmp_path / place.engine.name
+    copy.symlink_to(place.engine)
+    library = tmp_path / place.library.parent.name / place.library.name
+    library.parent.mkdir()
+    library.symlink_to(place.library)
+    sandbox = WasmSandbox(tmp_path, spares=0, executions_max=1)
+    with pytest.raises(AirsideError, match="did not start"):
+        await execute(sandbox, "pass")
+    copy.unlink()
+    copy.write_bytes(b"no engine")
+    copy.chmod(0o644)
+    with pytest.raises(AirsideError, match="written by others") as refused:
+        await execute(sandbox, "pass")
+    assert refused.value.code == Code.MISCONFIGURED
+    await sandbox.close()

@@ -67,7 +67,7 @@ class Child:
         setup = wire.Setup(compiled=str(place.engine), library=str(place.library), parent=os.getpid())
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                child.writer.write(wire.frame(b"S", setup))
+                child.writer.write(wire.frame(wire.SETUP, setup))
                 kind, payload = await wire.receive(child.reader, 1 << 16)
         except (TimeoutError, asyncio.IncompleteReadError, OSError):
             kind, payload = wire.PROBLEM, b"it died"
