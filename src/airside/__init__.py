@@ -2,5 +2,6 @@
 
 from airside.core.errors import CredentialRefused, TransientError
 from airside.gateways.tools.declare import ToolContext, tool
+from airside.gateways.tools.together import together
 
-__all__ = ["CredentialRefused", "ToolContext", "TransientError", "tool"]
+__all__ = ["CredentialRefused", "ToolContext", "TransientError", "together", "tool"]

@@ -343,3 +343,10 @@ async def test_without_modules_there_is_no_host() -> None:
     async with tooling_of(ToolSettings()) as made:
         assert made.hosted.pid is None
         assert made.catalogue.manifests() == ()
+
+
+async def test_calls_of_a_tool_that_knows_how_are_made_together(tooling: Tooling) -> None:
+    items = ["tea", "milk", "sugar"]
+    outcomes = await asyncio.gather(*(tooling.call("stock", item=item) for item in items))
+    assert [result(outcome)["item"] for outcome in outcomes] == items
+    assert max(result(outcome)["asked_with"] for outcome in outcomes) > 1

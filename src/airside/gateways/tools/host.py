@@ -29,7 +29,9 @@ from airside.core.errors import AirsideError, Code, TransientError
 from airside.core.text import message_of, storable
 from airside.gateways.tools import frames
 from airside.gateways.tools.declare import ToolContext, declared
+from airside.gateways.tools.gathering import Gathering
 from airside.gateways.tools.signature import Callee, callee
+from airside.gateways.tools.together import declared_together
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
@@ -47,6 +49,7 @@ class Host:
         self._writer = writer
         self._result_bytes_max = result_bytes_max
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._gathering = Gathering(declared_together(), _called)
 
     def take(self, frame: frames.Invoke | frames.Cancel) -> None:
         """Begin or cancel an execution. A sync tool cannot be cancelled: it answers when it ends."""
@@ -61,7 +64,7 @@ class Host:
     async def _answer(self, invoke: frames.Invoke) -> None:
         body = b""
         try:
-            value = await _execute(self._callees[invoke.tool], invoke)
+            value = await self._execute(self._callees[invoke.tool], invoke)
             body = encode_result(value, self._result_bytes_max)
             answer: frames.Returned | frames.Raised = frames.Returned(invoke.number, body)
         except asyncio.CancelledError:
@@ -71,18 +74,29 @@ class Host:
         self._writer.write(frames.encode(answer))
         await self._writer.drain()
 
+    async def _execute(self, callee: Callee, invoke: frames.Invoke) -> Any:
+        arguments = _bound(callee, invoke)
+        if self._gathering.takes(invoke.tool):
+            return await self._gathering.result(invoke.tool, invoke.tenant_id, arguments)
+        return await _called(callee.function, **arguments)
 
-async def _execute(callee: Callee, invoke: frames.Invoke) -> Any:
+
+def _bound(callee: Callee, invoke: frames.Invoke) -> dict[str, Any]:
     context = ToolContext(invoke.call_id, invoke.run_id, invoke.tenant_id, invoke.secrets)
     try:
-        arguments = callee.bind(invoke.arguments, context)
+        return callee.bind(invoke.arguments, context)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "arguments"
         raise AirsideError(Code.INVALID_ARGUMENTS, f"{place}: {first['msg']}") from None
-    if inspect.iscoroutinefunction(callee.function):
-        return await callee.function(**arguments)
-    value = await _in_thread(functools.partial(callee.function, **arguments), callee.tool.name)
+
+
+async def _called(function: Callable[..., Any], *values: Any, **arguments: Any) -> Any:
+    """Call a function: on the loop if it is async, else in a thread."""
+    if inspect.iscoroutinefunction(function):
+        return await function(*values, **arguments)
+    name = getattr(function, "__name__", "?")
+    value = await _in_thread(functools.partial(function, *values, **arguments), name)
     return await value if inspect.isawaitable(value) else value
 
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from airside import ToolContext, TransientError, tool
+from airside import ToolContext, TransientError, together, tool
 
 
 @dataclass
@@ -190,6 +190,18 @@ def babble() -> str:
             continue
     threading.Event().wait()
     return "never"
+
+
+@tool(effect="read")
+def stock(item: str) -> dict[str, Any]:
+    """How many are left of an item."""
+    raise AssertionError("calls of this tool are made together")
+
+
+@together(stock, wait_s=0.3)
+def stocks(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How many are left of many items."""
+    return [{"item": call["item"], "asked_with": len(calls)} for call in calls]
 
 
 @tool(effect="execute")
