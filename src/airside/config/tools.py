@@ -68,7 +68,10 @@ class McpServerSettings(Section):
     result_bytes_max: Bytes = 10_485_760
     tools_max: int = Field(default=256, ge=1, le=2_000, description="tools beyond are left out")
     memory_bytes_max: int = Field(
-        default=2_147_483_648, ge=67_108_864, le=1_099_511_627_776, description="of the command, address space"
+        default=2_147_483_648,
+        ge=67_108_864,
+        le=1_099_511_627_776,
+        description="private memory of each process of the command",
     )
     open_files_max: int = Field(default=256, ge=16, le=100_000, description="of the command")
 

@@ -131,7 +131,7 @@ async def test_the_process_gets_nothing_that_it_is_not_given(desk: Desk, monkeyp
         told = json.loads(await desk.call(who, "r__act"))
     assert set(told["env"]) <= {"PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "TOKEN", "PASSED", "LC_CTYPE"}
     assert (told["env"]["TOKEN"], told["env"]["PASSED"]) == ("t1", "yes")
-    assert (told["RLIMIT_AS"], told["RLIMIT_NOFILE"], told["group"]) == (2**29, 64, True)
+    assert (told["RLIMIT_DATA"], told["RLIMIT_NOFILE"], told["group"]) == (2**29, 64, True)
     assert told["cwd"] == told["env"]["HOME"] != str(Path.cwd())
     assert not alive(told["pid"]), "closing ends the process"
     assert not Path(told["cwd"]).exists()

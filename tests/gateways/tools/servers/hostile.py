@@ -120,7 +120,7 @@ def tell(request: dict[str, Any]) -> None:
     """Tell what the process is and has."""
     count.append(1)
     told = {"pid": os.getpid(), "env": dict(os.environ), "cwd": str(Path.cwd()), "calls": len(count)}
-    limits = {name: resource.getrlimit(getattr(resource, name))[0] for name in ("RLIMIT_AS", "RLIMIT_NOFILE")}
+    limits = {name: resource.getrlimit(getattr(resource, name))[0] for name in ("RLIMIT_DATA", "RLIMIT_NOFILE")}
     say(request, json.dumps({**told, **limits, "group": os.getpgrp() == os.getpid()}))
 
 

@@ -21,7 +21,8 @@ def main() -> None:
         sys.exit("airside: limits cannot be set here")
     if os.getppid() != int(parent):  # it died before we asked to be told
         sys.exit(1)
-    limits = ((resource.RLIMIT_AS, int(memory)), (resource.RLIMIT_NOFILE, int(files)), (resource.RLIMIT_CORE, 0))
+    # Not address space: runtimes such as Node's reserve many times what they ever use
+    limits = ((resource.RLIMIT_DATA, int(memory)), (resource.RLIMIT_NOFILE, int(files)), (resource.RLIMIT_CORE, 0))
     for kind, value in limits:
         hard = resource.getrlimit(kind)[1]
         most = value if hard == resource.RLIM_INFINITY else min(value, hard)
