@@ -51,8 +51,8 @@ async def execute(sandbox: Sandbox, source: str, limits: Limits = LIMITS, call_t
 
 
 async def until(true) -> None:
-    """Wait until a condition holds; fails after ten seconds."""
-    for _ in range(1_000):
+    """Wait until a condition holds; fails after thirty seconds."""
+    for _ in range(3_000):
         if true():
             return
         await asyncio.sleep(0.01)

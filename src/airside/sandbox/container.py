@@ -6,8 +6,8 @@ kernel: namespaces without a network, a read-only view, no privilege, a filter o
 """
 
 import asyncio
-import contextlib
 import os
+import signal
 import sys
 import time
 from importlib.resources import files
@@ -71,8 +71,7 @@ class ContainerSandbox:
     async def close(self) -> None:
         """End every container."""
         for process in list(self._running):
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            _kill(process)
 
     async def _contained(self, engine: str, talk: Conversation, limits: Limits) -> Result:
         name = f"airside-{uuid4().hex}"
@@ -134,8 +133,7 @@ class ContainerSandbox:
         except (TalkedTooMuch, wire.FrameTooLarge):
             talk.limit = talk.limit or Limit.RESULT
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            _kill(process)
             await wire.ended(process, END_S)
             left.status = process.returncode
             await asyncio.wait([printing], timeout=END_S)
@@ -172,9 +170,14 @@ async def _collect(process: asyncio.subprocess.Process, left: Left, output_bytes
         left.output += data[:room]
         if len(data) > room:
             left.overflow = True
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            _kill(process)
             return
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """Kill a container's first process here, with which everything inside ends."""
+    if process.returncode is None:
+        tree.send({process.pid}, signal.SIGKILL)  # Popen's own way would bury it before asyncio can
 
 
 def concluded(talk: Conversation, left: Left, limits: Limits, group: cgroups.Group | None, wall_s: float) -> Result:

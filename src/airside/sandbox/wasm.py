@@ -7,6 +7,7 @@ inside, the engine's own death included, is told as the result or as `tool_faile
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import time
 from importlib.resources import files
@@ -16,6 +17,7 @@ from typing import Final
 import structlog
 
 from airside.core.errors import AirsideError, Code
+from airside.linux import tree
 from airside.sandbox import compiled, wire
 from airside.sandbox.conversation import Conversation, TalkedTooMuch, frame_bytes_max
 from airside.sandbox.port import CallTool, Limit, Limits, Meters, Result, limit_text
@@ -82,8 +84,8 @@ class Child:
 
     async def end(self) -> int | None:
         """Kill it if it still runs; return its exit status."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        if self._process.returncode is None:
+            tree.send({self._process.pid}, signal.SIGKILL)  # Popen's own way would bury it before asyncio can
         self.writer.close()
         await wire.ended(self._process, END_S)
         return self._process.returncode

@@ -170,6 +170,10 @@ class BoxedAttempt:
             await self._introduce(process)
             while len(written) <= most and (data := await process.stdout.read(1 << 16)):
                 written += data
+            if len(written) <= most:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(GONE_S):
+                        await process.wait()
         finally:
             self._kill()
             await _read_away(process)
@@ -199,8 +203,7 @@ class BoxedAttempt:
     def _kill(self) -> None:
         """Kill the container's first process here, with which everything inside ends."""
         if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+            tree.send({self._process.pid}, signal.SIGKILL)  # Popen's own way would bury it before asyncio can
 
     async def _clean(self) -> None:
         if self._server:
