@@ -188,6 +188,36 @@ async def test_what_a_status_says_of_an_effect(desk: Desk, status: int, code: st
         await asyncio.gather(calling, return_exceptions=True)
 
 
+@pytest.mark.parametrize("then", ["unknown session", "too many requests", "no server", "an end", "nothing"])
+async def test_an_effect_whose_answer_broke_off_is_done_once_whatever_comes_after(desk: Desk, then: str) -> None:
+    class Restarting(Hostile):
+        """Begins to answer and stops; whoever asks for the rest meets a server that has been started anew."""
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            if scope["method"] == "GET" and self.calls:
+                if then == "no server":
+                    raise ConnectionError
+                status = {"unknown session": 404, "too many requests": 429}.get(then, 200)
+                await answer(send, status, None, [(b"content-type", b"text/event-stream")] * (status == 200))
+            else:
+                await super().__call__(scope, receive, send)
+
+    async def begin(_server: Hostile, _message: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        event = b"" if then == "nothing" else b"id: 1\nretry: 1\ndata: \n\n"
+        await send({"type": "http.response.body", "body": event})
+
+    server = Restarting(begin)
+    async with served(server) as url, desk.server("s", url=url, timeout_s=5):
+        who = await desk.begin()
+        calling = asyncio.create_task(desk.call(who, "s__act"))
+        await until(lambda: calling.done() or desk.plane.suspensions.asked, "it is known what happened")
+        (row,) = await desk.plane.calls(who)
+        assert (row["state"], server.calls) == ("held", 1)
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
+
+
 async def test_too_many_requests_and_no_connection_are_certain_not_to_have_happened(desk: Desk) -> None:
     async def busy(server: Hostile, message: Any, send: Any) -> None:
         if server.calls < 3:

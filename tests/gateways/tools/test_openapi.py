@@ -237,6 +237,30 @@ async def test_answers_are_bounded_in_bytes_and_time(shop: Shop) -> None:
         assert (await desk.failure(who, "shop__getOrder", order_id="2")).code is Code.UPSTREAM_TIMEOUT
 
 
+async def test_what_an_api_sets_as_cookies_reaches_no_other_run(shop: Shop) -> None:
+    async def session(asked: Request) -> Response:
+        answer = await shop.echo(asked)
+        answer.set_cookie("session", "of the first run")
+        return answer
+
+    shop.answer = session
+    async with desk_of({"openapi:shop/*": {"effect": "read"}}) as desk, api(desk, shop):
+        await desk.call(await desk.begin(), "shop__getOrder", order_id="1")
+        await desk.call(await desk.begin(), "shop__getOrder", order_id="2")
+    assert [asked.headers.get("cookie") for asked in shop.seen] == [None, None]
+
+
+@pytest.mark.parametrize(("path", "style"), [("/orders/{id}", "label"), ("/orders/.{id}", "simple")])
+def test_no_style_of_a_segment_leads_up(path: str, style: str) -> None:
+    parameter = Parameter(argument="id", name="id", place="path", style=style, explode=False, required=True)
+    asked = Operation(
+        native="x", method="GET", path=path, description="", schema={"type": "object"}, parameters=(parameter,)
+    )
+    assert request(asked, {"id": "a"}).target == "/orders/.a"
+    with pytest.raises(AirsideError, match="path"):
+        request(asked, {"id": "."})
+
+
 async def test_an_api_that_is_away_has_done_nothing(shop: Shop) -> None:
     async with desk_of() as desk, api(desk, shop, base_url="http://127.0.0.1:9"):
         failed = await desk.failure(await desk.begin(), "shop__refund", body={"order": "A", "amount": 1})

@@ -14,13 +14,23 @@ from mcp.client.streamable_http import streamable_http_client
 from msgspec import Struct
 
 CONNECT_S_MAX: Final = 10.0
+UNANSWERED: Final = (
+    "SSE stream ",
+    "server answered a request with 202",
+    "Unexpected content type",
+    "Failed to parse JSON response",
+)
+"""How the errors begin that the SDK makes up where a server has taken a request and given no answer to it."""
+
 NOTHING: Final = 502  # the status of answers that never came, towards the SDK
 
 
 class Exchange(Struct):
     """What became of one HTTP exchange.
 
-    `reached` is false if nothing of it can have arrived; `failed` is true if no whole answer came back.
+    `reached` is false if nothing of it can have arrived; `failed` is true if no whole answer came back. Both, and the
+    status, are those of what was sent: when its answer breaks off the SDK asks for the rest, and whatever comes of that
+    (the server may have been started anew, and know nothing of it) the call had arrived.
     """
 
     reached: bool = True
@@ -43,7 +53,8 @@ class Bounded(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Return the answer, or one that says that there is none."""
-        noted = exchange.get() or Exchange()
+        sent = exchange.get() if request.method == "POST" else None  # a GET only asks for the rest of an answer
+        noted = sent or Exchange()
         try:
             response = await self._inner.handle_async_request(request)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):

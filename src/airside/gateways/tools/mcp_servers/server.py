@@ -23,7 +23,7 @@ from airside.gateways.tools.faults import Fault, fault_error
 from airside.gateways.tools.foreign import plain
 from airside.gateways.tools.manifest import Manifests
 from airside.gateways.tools.mcp_servers.connect import Connector
-from airside.gateways.tools.mcp_servers.http import Exchange, exchange
+from airside.gateways.tools.mcp_servers.http import UNANSWERED, Exchange, exchange
 from airside.gateways.tools.mcp_servers.listing import Offer
 from airside.gateways.tools.mcp_servers.pool import Sessions
 from airside.gateways.tools.mcp_servers.results import ERROR_CHARS_MAX, result_of
@@ -168,6 +168,8 @@ class McpServer:
         if line.over or noted.failed or noted.status >= 500:
             why = line.over or (f"it answered with status {noted.status}" if noted.status else "the connection broke")
             return fault_error(call, Fault.HOST_DIED, died=f"{self.source} gave no answer ({why})")
+        if str(error.error.message).startswith(UNANSWERED):
+            return fault_error(call, Fault.HOST_DIED, died=f"{self.source} took the call and gave no answer")
         said = plain(storable(str(error.error.message)), ERROR_CHARS_MAX)
         if noted.status >= 400:
             said = f"status {noted.status}: {said}"

@@ -42,6 +42,8 @@ def request(operation: Operation, arguments: Mapping[str, Any]) -> Request:
             cookies += _pairs(parameter, value)
         else:
             headers[parameter.name] = _header(parameter, value)
+    if any(segment.replace("%2E", ".") in {".", ".."} for segment in path.split("/")):
+        raise AirsideError(Code.INVALID_ARGUMENTS, "the arguments would change the path")
     if cookies:
         headers["cookie"] = "; ".join(cookies)
     body = b""

@@ -7,6 +7,7 @@ no redirect is followed. The document is read once, at the start.
 import asyncio
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -114,6 +115,7 @@ class Api:
             transport=httpx2.AsyncHTTPTransport(limits=limits, trust_env=False),
             timeout=httpx2.Timeout(None, connect=settings.connect_timeout_s, pool=settings.connect_timeout_s),
             trust_env=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # what is set for one run reaches no other
         )
 
     async def close(self) -> None:
