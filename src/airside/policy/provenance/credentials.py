@@ -1,7 +1,8 @@
 """Values that are credentials by their very shape: keys of well-known services, private keys, signed tokens."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import lru_cache
 
 _SHAPES = re.compile(
     r"\bAKIA[0-9A-Z]{16}\b|\bASIA[0-9A-Z]{16}\b"
@@ -13,12 +14,19 @@ _SHAPES = re.compile(
     r"|-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----[A-Za-z0-9+/=\s]{40,}"
 )
 TEXT_CHARS_MAX = 1_000_000
+REMEMBERED_CHARS_MAX = 4_096
 CHARS_MIN = 14  # the shortest of them
 
 
-def credentials(text: str) -> Iterator[str]:
-    """Yield the credentials that stand in a text."""
+def credentials(text: str) -> Sequence[str]:
+    """Return the credentials that stand in a text."""
     if len(text) < CHARS_MIN:
-        return
-    for match in _SHAPES.finditer(text[:TEXT_CHARS_MAX]):
-        yield match.group()
+        return ()
+    return _short(text) if len(text) <= REMEMBERED_CHARS_MAX else _found(text)
+
+
+def _found(text: str) -> Sequence[str]:
+    return tuple(match.group() for match in _SHAPES.finditer(text[:TEXT_CHARS_MAX]))
+
+
+_short = lru_cache(maxsize=8_192)(_found)
