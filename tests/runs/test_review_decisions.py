@@ -99,6 +99,23 @@ async def test_who_submitted_a_run_may_still_deny_its_calls() -> None:
         assert (await plane.services.reviews.deny(TENANT, approval, ANN, reason="my own mistake")).state == "denied"
 
 
+async def test_nobody_vouches_alone_where_two_must_agree(url: str) -> None:
+    async with house(url, approvals=TWO) as plane:
+        _, approval = await asked(plane)
+        remarks = plane.services.reviewing.remarks
+        assert await refused(remarks.endorse(TENANT, approval, ANN, "amount")) is Code.FORBIDDEN
+        assert await remarks.endorsed(TENANT, approval) == []
+
+
+async def test_who_may_not_approve_a_call_does_not_vouch_for_its_values_either() -> None:
+    async with house("memory:", approvals={"four_eyes": ["shop"], **CHAIN}) as plane:
+        _, approval = await asked(plane, by="ann")
+        remarks = plane.services.reviewing.remarks
+        assert await refused(remarks.endorse(TENANT, approval, ANN, "amount")) is Code.FORBIDDEN  # her own run
+        assert await refused(remarks.endorse(TENANT, approval, BOB, "amount")) is Code.FORBIDDEN  # not of the chain
+        assert await remarks.endorsed(TENANT, approval) == []
+
+
 CHAIN = {"escalation": [{"reviewers": ["ann"]}, {"after_s": 3600, "role": "admin"}]}
 
 

@@ -24,6 +24,7 @@ POLICY = """
 rules:
   - {name: reads, then: allow, tools: [find]}
   - {name: payments, then: ask, tools: [pay], because: a person looks at payments}
+  - {name: large, then: ask, tools: [pay], amount: {above: 500}, approvals: 2, because: two look at large ones}
   - {name: huge, then: deny, tools: [pay], amount: {above: 1000}, because: nobody pays so much}
 """
 
@@ -116,6 +117,15 @@ async def test_an_edit_that_cannot_work_is_refused_when_it_is_saved(
         row["argument"] for row in (await served.admin.get(f"/api/v1/approvals/{approval}")).json()["endorsed"]
     ] == ["amount_usd"]
     assert "20" in str(await result(served, run))
+
+
+async def test_an_edit_into_what_two_must_agree_to_takes_two(served: Served) -> None:
+    run, approval = await asked(served)
+    where = f"/api/v1/approvals/{approval}/decision"
+    large = {"decision": "approve", "arguments": {"to": "bob", "amount_usd": 900}}
+    assert (await served.admin.post(where, json=large)).json()["state"] == "pending"
+    assert (await served.clients["reviewer"].post(where, json=large)).json()["state"] == "approved"
+    assert "900" in str(await result(served, run))
 
 
 async def test_a_policy_that_has_changed_meanwhile_is_asked_again(served: Served) -> None:

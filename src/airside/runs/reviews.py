@@ -17,6 +17,7 @@ from airside.runs.cursor import BEGINNING, END, PAGE_MAX, cursor_of, place_of
 from airside.runs.record import RunRecord
 from airside.runs.reviewing import ballot as ballots
 from airside.runs.reviewing import seeds
+from airside.runs.reviewing.agreement import required
 from airside.runs.reviewing.ballot import APPROVED, DENIED, Ballot, UsedLink, Voucher
 from airside.runs.reviewing.chain import Person
 from airside.runs.reviewing.filters import NO_FILTER, Filter
@@ -163,8 +164,11 @@ class Reviews:
         blobs, tool = await self._database.read(body)
         name = bytes(row["arguments"])
         proposed = json.loads(key.open(name, blobs[name])) if name in blobs else {}
+        needed = 1
         if tool and self.preview:
-            self.preview.check(row, tool["manifest"].encode(), proposed, edit)
+            said = self.preview.check(row, tool["manifest"].encode(), proposed, edit)
+            about = {"agent": row["agent"], "tool": row["tool"], "amount": said.amount}
+            needed = required(said.decision, self._settings.two_person, **about)
         names = [argument for argument in sorted(changed(proposed, edit)) if argument in edit][:VOUCHED_MAX]
         return Ballot(
             state=ballot.state,
@@ -172,6 +176,7 @@ class Reviews:
             reason=ballot.reason,
             link=ballot.link,
             edit=key.seal(canonical.encode(edit)),
+            required=needed,
             vouchers=[Voucher(argument, key.seal(canonical.encode(edit[argument]))) for argument in names],
         )
 

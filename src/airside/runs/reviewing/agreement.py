@@ -1,11 +1,16 @@
 """How many people must agree to a call, by what rules and settings say. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from typing import Any, Final
 
 from airside.config.approvals import TwoPerson
 from airside.core.policy import Decision, Verdict
+from airside.core.tool import Tool
+from airside.policy.amounts import amount_of
+
+UNREADABLE: Final = Decimal("Infinity")
 
 
 def required(
@@ -22,6 +27,14 @@ def required(
         if _any(one.agents, agent) and _any(one.tools, tool) and (not one.above_usd or (amount or 0) > one.above_usd)
     ]
     return max([1, *asked, *configured])
+
+
+def dollars(tool: Tool, arguments: Mapping[str, Any] | None) -> Decimal | None:
+    """Return the dollars that a call moves; None for a tool without money, infinite if they cannot be read."""
+    if not tool.amount_argument:
+        return None
+    read = amount_of(tool, arguments).dollars
+    return UNREADABLE if read is None else read
 
 
 def _any(patterns: Sequence[str], name: str) -> bool:

@@ -36,7 +36,10 @@ class UsedLink(Struct, frozen=True):
 
 
 class Ballot(Struct, frozen=True, kw_only=True):
-    """What a person says of a proposal: `approved` or `denied`, perhaps with other arguments, which they vouch for."""
+    """What a person says of a proposal: `approved` or `denied`, perhaps with other arguments, which they vouch for.
+
+    `required` is how many must agree to these arguments, if that is more than to those that were proposed.
+    """
 
     state: str
     person: Person
@@ -44,17 +47,23 @@ class Ballot(Struct, frozen=True, kw_only=True):
     edit: Sealed | None = None
     vouchers: Sequence[Voucher] = ()
     link: UsedLink | None = None
+    required: int = 1
 
 
 async def check(tx: Transaction, row: Row, ballot: Ballot, settings: ApprovalSettings) -> None:
     """Raise `forbidden` unless the person may decide on this, and `conflict` for a link that was used."""
-    if not admits(settings.escalation, row["step"], row["floor"], ballot.person):
-        raise AirsideError(Code.FORBIDDEN, "another group decides on this approval at its present step")
-    own = ballot.state == APPROVED and row["agent"] in settings.four_eyes
-    if own and await _submitter(tx, row["tenant_id"], row["source_run_id"]) == ballot.person.name:
-        raise AirsideError(Code.FORBIDDEN, "who submitted a run does not approve its calls (approvals.four_eyes)")
+    await admit(tx, row, ballot.person, settings, agrees=ballot.state == APPROVED)
     if ballot.link is not None:
         await use_link(tx, row["tenant_id"], ballot.link)
+
+
+async def admit(tx: Transaction, row: Row, person: Person, settings: ApprovalSettings, *, agrees: bool) -> None:
+    """Raise `forbidden` unless the person may say something on this now, or, with `agrees`, say yes to it."""
+    if not admits(settings.escalation, row["step"], row["floor"], person):
+        raise AirsideError(Code.FORBIDDEN, "another group decides on this approval at its present step")
+    own = agrees and row["agent"] in settings.four_eyes
+    if own and await _submitter(tx, row["tenant_id"], row["source_run_id"]) == person.name:
+        raise AirsideError(Code.FORBIDDEN, "who submitted a run does not approve its calls (approvals.four_eyes)")
 
 
 async def use_link(tx: Transaction, tenant_id: str, link: UsedLink) -> None:
@@ -96,13 +105,14 @@ async def agreed(tx: Transaction, row: Row, ballot: Ballot) -> bool:
     )
     votes[ballot.person.name] = wanted
     count = sum(arguments == wanted for arguments in votes.values())
-    if count >= row["required"]:
+    needed = max(row["required"], ballot.required)
+    if count >= needed:
         return True
     body = {
         "approval": row["approval_id"],
         "by": ballot.person.name,
         "key": ballot.person.key_id,
-        "of": row["required"],
+        "of": needed,
     }
     await tx.append(entry(events.APPROVAL_VOTED, row, body | {"agree": count, "edited": _edited(ballot)}))
     return False

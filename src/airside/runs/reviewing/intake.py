@@ -3,8 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -16,14 +15,12 @@ from airside.core.policy import Decision
 from airside.core.ports import Transaction
 from airside.core.tool import Tool
 from airside.journal.queries import load
-from airside.policy.amounts import amount_of
 from airside.runs.reviewing import chain
-from airside.runs.reviewing.agreement import required
+from airside.runs.reviewing.agreement import dollars, required
 from airside.runs.reviewing.confidence import Band, Calibrations, band
 from airside.runs.reviewing.risk import factors, rank_us
 
 _SQL = load("airside.runs.reviewing", "reviewing.sql")
-UNREADABLE: Final = Decimal("Infinity")
 
 
 class Noted(Struct, frozen=True):
@@ -46,7 +43,7 @@ class Intake:
         seen = tool or Tool(name=call.name, description="", schema={}, effect=call.effect)
         profile, calibrated = self._calibrations.profile(call.who.agent), call.facts.confidence
         unsure = band(calibrated, profile) is Band.ESCALATE
-        amount = _amount(seen, call)
+        amount = dollars(seen, call.arguments)
         points = factors(
             seen.effect,
             reversible=seen.reversible,
@@ -104,14 +101,6 @@ async def tell(
             target=target,
             due_us=due_us,
         )
-
-
-def _amount(tool: Tool, call: Call) -> Decimal | None:
-    """Return the dollars that a call moves; None for a tool without money, infinite if they cannot be read."""
-    if not tool.amount_argument:
-        return None
-    dollars = amount_of(tool, call.arguments).dollars
-    return UNREADABLE if dollars is None else dollars
 
 
 def _facts(call: Call) -> dict[str, Any]:

@@ -6,9 +6,11 @@ asked again there, as they are then.
 
 import json
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from airside.core import canonical
 from airside.core.call import Call, CallKind
@@ -19,9 +21,17 @@ from airside.core.ports import Policy, Row
 from airside.core.run import Identity
 from airside.core.tool import Tool
 from airside.pipeline.verdict import denial, rule_names
+from airside.runs.reviewing.agreement import dollars
 
 Fits = Callable[[Mapping[str, Any], Any], None]
 """Raises AirsideError `invalid_arguments` unless arguments fit a JSON Schema."""
+
+
+class Decided(Struct, frozen=True):
+    """What policy says of an edit, and the dollars it moves (None: no money, infinite: they cannot be read)."""
+
+    decision: Decision
+    amount: Decimal | None
 
 
 class Preview:
@@ -32,8 +42,11 @@ class Preview:
         self._policy = policy
         self._clock = clock
 
-    def check(self, row: Row, manifest: bytes, proposed: Mapping[str, Any], edit: Mapping[str, Any]) -> None:
-        """Raise `invalid_arguments` for an edit that does not fit, `policy_denied` for one that policy forbids."""
+    def check(self, row: Row, manifest: bytes, proposed: Mapping[str, Any], edit: Mapping[str, Any]) -> Decided:
+        """Return what policy says of an edit, and the dollars it moves.
+
+        Raises `invalid_arguments` for an edit that does not fit, `policy_denied` for one that policy forbids.
+        """
         tool = msgspec.json.decode(manifest, type=Tool)
         self._fits(tool.schema, edit)
         call = _call(row, tool, edit, self._facts(row, changed(proposed, edit)))
@@ -42,6 +55,7 @@ class Preview:
             raise AirsideError(
                 Code.POLICY_DENIED, f"as edited: {denial(decision)}", details={"rules": rule_names(decision)}
             )
+        return Decided(decision, dollars(tool, edit))
 
     def _facts(self, row: Row, edited: frozenset[str]) -> Facts:
         """Return what was known at asking, with the reviewer standing for what they changed."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from airside.config.approvals import ApprovalSettings
 from airside.core import canonical
 from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_id
@@ -37,9 +38,10 @@ class Comment(Struct, frozen=True):
 class Remarks:
     """Writes and reads comments and endorsements."""
 
-    def __init__(self, database: Database, keyring: Keyring) -> None:
+    def __init__(self, database: Database, keyring: Keyring, settings: ApprovalSettings) -> None:
         self._database = database
         self._keyring = keyring
+        self._settings = settings
 
     async def comment(self, tenant_id: str, approval_id: str, person: Person, text: str) -> str:
         """Add a comment, also to what is decided, and return its id. Raises `limit_exceeded`, `not_found`."""
@@ -90,7 +92,8 @@ class Remarks:
     async def endorse(self, tenant_id: str, approval_id: str, person: Person, argument: str) -> None:
         """Vouch for the value of a proposed argument (`lines.0.account`) in every call of the run.
 
-        Raises `not_found` if there is no such argument, `conflict` if the approval is no longer pending.
+        It may let the run's next such call pass without anybody, so it takes who may approve this one, alone. Raises
+        `not_found` if there is no such argument, `conflict` if the approval is no longer pending, `forbidden`.
         """
         row, key = await self._look(tenant_id, approval_id)
 
@@ -107,6 +110,13 @@ class Remarks:
             now = await tx.one(_APPROVALS["get"], tenant_id=tenant_id, approval_id=approval_id, now_us=tx.now_us)
             if now is None or now["state"] != "pending" or now["decide_by_us"] <= tx.now_us:
                 raise AirsideError(Code.CONFLICT, "values are endorsed while their approval is pending")
+            await ballots.admit(tx, now, person, self._settings, agrees=True)
+            if now["required"] > 1:
+                raise AirsideError(
+                    Code.FORBIDDEN,
+                    f"{now['required']} people must agree to this call, so nobody vouches for its values alone",
+                    advice="Agree to the call, or to an edit of it: the values of an edit count as endorsed.",
+                )
             known = await tx.one(_SQL["count_endorsed"], tenant_id=tenant_id, run_id=row["run_id"])
             if known and known["n"] >= ENDORSEMENTS_MAX:
                 raise AirsideError(Code.LIMIT_EXCEEDED, f"a run has at most {ENDORSEMENTS_MAX} endorsed values")

@@ -49,7 +49,7 @@ class Reviewing:
             approvals=RunApprovals(database, keyring, settings.policy, signals, Intake(own, calibrations), seeds),
             reviews=Reviews(database, keyring, settings.policy, own, signals),
             evidence=Evidence(database, keyring),
-            remarks=Remarks(database, keyring),
+            remarks=Remarks(database, keyring, own),
             calibrations=calibrations,
             seeds=seeds,
             links=links,
