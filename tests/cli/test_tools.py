@@ -117,7 +117,7 @@ def test_what_was_confirmed_is_checked_against_what_is_told_now(airside: Run, tm
         ("tools:\n  mcp:s/act: {reversible: true}", "2: tools.mcp:s/act: a declared tool needs `effect`"),
         ("tools:\n  mcp:s/act: {effect: read}\n  mcp:s/act: {effect: write}", "3: key mcp:s/act stands twice"),
         ("tools:\n  mcp:s/*: {effect: read, fingerprint: 'sha256:" + "0" * 64 + "'}", "cannot share a fingerprint"),
-        ("tools: [", "1: "),
+        ("tools: [", "2: "),
     ],
 )
 def test_a_manifest_with_mistakes_names_the_line(tmp_path: Path, text: str, said: str) -> None:

@@ -4,18 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from airside.composition.ground import Ground
+from airside.config import typed_yaml
 from airside.config.provenance import ProvenanceSettings
 from airside.config.settings import Settings
-from airside.core.errors import AirsideError, Code
 from airside.core.tool import Tool
 from airside.gateways.tools.catalogue import Execute, ToolCatalogue
 from airside.gateways.tools.provenance.commit import COMMIT_PLAN, CommitPlan
 from airside.gateways.tools.provenance.past import Past
 from airside.gateways.tools.provenance.witness import ProvenanceWitness
-from airside.policy.plans.plan import Plan, read
+from airside.policy.plans.plan import Plan
 from airside.policy.provenance.declared import Anchor, Declared, Listing, Relation
 
 PLAN_BYTES_MAX = 4_194_304
@@ -73,16 +71,7 @@ def plans(settings: Settings) -> Mapping[str, Plan]:
 
 def plan_file(file: Path) -> Plan:
     """Return the plan in a YAML or JSON file; raises AirsideError `misconfigured`."""
-    try:
-        if file.stat().st_size > PLAN_BYTES_MAX:
-            raise AirsideError(Code.MISCONFIGURED, f"plan file {file} has more than {PLAN_BYTES_MAX} bytes")
-        return read(yaml.safe_load(file.read_bytes()))
-    except OSError as error:
-        raise AirsideError(Code.MISCONFIGURED, f"plan file {file} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise AirsideError(Code.MISCONFIGURED, f"plan file {file} is not YAML") from None
-    except AirsideError as error:
-        raise AirsideError(Code.MISCONFIGURED, f"plan file {file}: {error.message}") from None
+    return typed_yaml.load(file, Plan, bytes_max=PLAN_BYTES_MAX, advice="docs/provenance.md shows a plan.")
 
 
 def _tuples(said: Mapping[str, Any]) -> dict[str, Any]:

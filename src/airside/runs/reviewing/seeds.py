@@ -16,6 +16,7 @@ import structlog
 from msgspec import Struct
 
 from airside.config.approvals import ApprovalSettings
+from airside.config.bounded_files import read_bounded
 from airside.core import canonical
 from airside.core.call import Effect
 from airside.core.clock import SECOND_US
@@ -54,15 +55,8 @@ class Proposal(Struct, frozen=True, forbid_unknown_fields=True):
 
 def read(file: Path) -> tuple[Proposal, ...]:
     """Return the proposals of a file of JSON lines; raises `misconfigured`, naming the line."""
-    try:
-        with file.open("rb") as opened:
-            text = opened.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise AirsideError(Code.MISCONFIGURED, f"approvals.seeds.file {file}: {error.strerror}") from None
-    if len(text) > FILE_BYTES_MAX:
-        raise AirsideError(Code.MISCONFIGURED, f"approvals.seeds.file {file} has more than {FILE_BYTES_MAX} bytes")
     found = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(read_bounded(file, FILE_BYTES_MAX).splitlines(), 1):
         if not line.strip():
             continue
         try:

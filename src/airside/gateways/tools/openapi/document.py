@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import yaml
 from msgspec import Struct
 
+from airside.config.bounded_files import read_bounded
 from airside.core import canonical
 from airside.core.errors import AirsideError, Code
 
@@ -98,13 +99,7 @@ class Document:
 
 def load(file: Path) -> Document:
     """Return the document in a file, JSON or YAML; raises AirsideError `misconfigured`."""
-    try:
-        with file.open("rb") as opened:
-            text = opened.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise AirsideError(Code.MISCONFIGURED, f"{file} cannot be read: {error.strerror}") from None
-    if len(text) > FILE_BYTES_MAX:
-        raise AirsideError(Code.MISCONFIGURED, f"{file} has more than {FILE_BYTES_MAX} bytes")
+    text = read_bounded(file, FILE_BYTES_MAX)
     try:
         if text.lstrip()[:1] == b"{":
             return Document(canonical.parse(text, bytes_max=FILE_BYTES_MAX), str(file))
