@@ -12,6 +12,9 @@ from airside.policy.provenance.text import framed, plain, words
 SHORT_CHARS_MAX: Final = 3
 """Values of at most so many letters or digits (or numbers of so many) are found in prose only where it marks them."""
 
+RUN_WORDS_MAX: Final = 40
+"""Longer runs of words are looked for in the user's words only: elsewhere they vouch for nothing, and cost time."""
+
 REMEMBERED_CHARS_MAX: Final = 4_096
 """Texts of at most so many characters are taken apart once, however many runs come across them."""
 
@@ -124,6 +127,8 @@ class Corpus:
 
     def _prose(self, text: str) -> Place | None:
         said = words(text)
+        if len(said) > RUN_WORDS_MAX and not self._is_prose:
+            return None
         length = sum(map(len, said))
         if length < SHORT_CHARS_MAX or (length == SHORT_CHARS_MAX and not text.strip().isalpha()):
             return self._marked(text.strip())

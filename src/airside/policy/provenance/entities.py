@@ -63,27 +63,41 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "": 80}
 ANY_YEAR: Final = "*"
 
 
-def entities(text: str) -> Iterator[Entity]:
-    """Yield what a comparable text names, at most ENTITIES_MAX of them; dates and links also hold numbers, not told."""
-    return iter(_all(text))
-
-
-def _all(text: str) -> list[Entity]:
-    found: list[Entity] = []
-    rest = text
-    for kind, pattern, canonical in (
-        (Kind.EMAIL, _EMAIL, str),
-        (Kind.LINK, _LINK, link),
-        (Kind.ACCOUNT, _ACCOUNT, _joined),
-    ):
-        found += [Entity(kind, canonical(match.group())) for match in pattern.finditer(rest)]
-        rest = pattern.sub(" ; ", rest)
+def entities(text: str) -> list[Entity]:
+    """Return what a comparable text names, at most ENTITIES_MAX; numbers within links and dates are not told."""
+    found, rest = _reaching(text)
     found += [Entity(Kind.DATE, date) for date in _dates(rest)]
     for pattern in (_ISO_DATE, _MONTH_DAY, _DAY_MONTH):
         rest = pattern.sub(" ; ", rest)
-    found += [Entity(Kind.ACCOUNT, _joined(match.group())) for match in _LONG_NUMBER.finditer(rest)]
+    found += _long_numbers(rest)
     found += [Entity(Kind.NUMBER, number(match.group()) or "") for match in _NUMBER.finditer(rest)]
     return found[:ENTITIES_MAX]
+
+
+def reaching(text: str) -> list[Entity]:
+    """Return the links, addresses and accounts that a comparable text names: what somebody can be reached by."""
+    found, rest = _reaching(text)
+    return (found + _long_numbers(_ISO_DATE.sub(" ; ", rest)))[:ENTITIES_MAX]
+
+
+def _reaching(text: str) -> tuple[list[Entity], str]:
+    """Return these but for plain long numbers, and the text without them."""
+    found: list[Entity] = []
+    rest = text
+    for mark, kind, pattern, canonical in (
+        ("@", Kind.EMAIL, _EMAIL, str),
+        (".", Kind.LINK, _LINK, link),
+        ("://", Kind.LINK, _LINK, link),
+        ("", Kind.ACCOUNT, _ACCOUNT, _joined),
+    ):
+        if mark in rest and (named := [match.group() for match in pattern.finditer(rest)]):
+            found += [Entity(kind, canonical(name)) for name in named]
+            rest = pattern.sub(" ; ", rest)
+    return found, rest
+
+
+def _long_numbers(text: str) -> list[Entity]:
+    return [Entity(Kind.ACCOUNT, _joined(match.group())) for match in _LONG_NUMBER.finditer(text)]
 
 
 WHOLE_CHARS_MAX: Final = 2_048
@@ -136,11 +150,6 @@ def number(text: str) -> str | None:
     except InvalidOperation:
         return None
     return f"{value:f}" if abs(value) < Decimal(10) ** 30 else None
-
-
-def same_day(value: str, named: str) -> bool:
-    """Whether a date is one that was named, perhaps without its year."""
-    return value == named or (named.startswith(ANY_YEAR) and value[4:] == named[1:])
 
 
 def _dates(text: str) -> Iterator[str]:

@@ -6,13 +6,12 @@ from typing import Any, Final
 from airside.core.call import Effect
 from airside.core.tool import ArgumentRole, Tool
 from airside.policy.arguments import role_of
-from airside.policy.provenance.entities import Kind, entities
+from airside.policy.provenance.entities import reaching
 from airside.policy.provenance.ledger import Ledger
 from airside.policy.provenance.paths import leaves
 from airside.policy.provenance.text import plain
 
 LEAVES_MAX: Final = 100
-_TELLING = frozenset({Kind.LINK, Kind.EMAIL, Kind.ACCOUNT})
 
 
 def sends(tool: Tool) -> bool:
@@ -48,6 +47,6 @@ def _unvouched(ledger: Ledger, tool: Tool, name: str, text: str) -> Iterator[str
     role = role_of(tool, name)
     if role is ArgumentRole.RECIPIENT:
         return  # whom it goes to is a matter of the argument's own origin
-    for entity in entities(plain(text)):
-        if entity.kind in _TELLING and not ledger.knows(entity):
+    for entity in reaching(plain(text)):
+        if not ledger.knows(entity):
             yield entity.kind
