@@ -56,6 +56,20 @@ async def test_an_answer_is_given_again_byte_for_byte_and_free(plane: InMemoryPl
     assert (await plane.balance(run))["spent_calls"] == 1
 
 
+@pytest.mark.parametrize("less", [{"only": ("put",)}, {"only": ()}, {"caveats": ('{"rules":[]}',)}])
+async def test_a_narrower_token_is_given_nothing_that_a_wider_one_was_answered(
+    plane: InMemoryPlane, run: Identity, less: dict[str, tuple[str, ...]]
+) -> None:
+    terminal = ScriptedTerminal()
+    first = await plane.pipeline(terminal)(tool_call(run, READ, {}))
+    again = await plane.next_attempt(run)
+    plane.identities.known["narrower"] = replace(again, **less)
+    narrower = await plane.pipeline(terminal)(replace(tool_call(again, READ, {}), token="narrower"))
+    assert not narrower.replayed
+    wider = await plane.pipeline(terminal)(tool_call(again, READ, {}))
+    assert (wider.replayed, wider.call_id) == (True, first.call_id), "nobody has taken it away"
+
+
 async def test_equal_calls_are_counted_and_replayed_in_their_order(plane: InMemoryPlane, run: Identity) -> None:
     answers = [Outcome(state=CallState.OK, body=b'"%d"' % n) for n in range(3)]
     pipeline = plane.pipeline(ScriptedTerminal(*answers))

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from airside.adapters.clients import ModelClient, ToolClient, ToolRefused
+from airside.adapters.gate import Gate
 
 
 async def boss(task: Any, model: ModelClient, tools: ToolClient) -> Any:
@@ -41,6 +42,32 @@ async def warden(task: Any, model: ModelClient, tools: ToolClient) -> Any:
             told["regained"] = [tool["name"] for tool in await weakest.list()]
             told["large_again"] = await _refusal(weakest.call("pay", to="bert", amount_usd=5))
     told["own"] = (await tools.call("pay", to="anna", amount_usd=5))["amount_usd"]
+    return told
+
+
+async def delegate(task: Any, model: ModelClient, tools: ToolClient) -> Any:
+    """Hand the task on with a token that may not pay anna."""
+    rule = {"name": "no-anna", "then": "deny", "tools": ["pay"], "arguments": {"to": {"equals": "anna"}}}
+    async with tools.narrowed(tools=["ask_clerk"], rules=[rule]) as weaker:
+        return (await weaker.call("ask_clerk", task=task))["result"]
+
+
+async def middle(task: Any, model: ModelClient, tools: ToolClient) -> Any:
+    """Hand the task on as it is."""
+    return (await tools.call("ask_clerk", task=task))["result"]
+
+
+async def scribbler(task: Any, model: ModelClient, tools: ToolClient) -> Any:
+    """Use a tool of one's own, with all that the token may do and with less."""
+
+    async def scribble(_arguments: Any) -> str:
+        return "done"
+
+    told = {}
+    for name, only in (("all", None), ("named", ["scribble"]), ("other", ["pay"])):
+        async with tools.narrowed(tools=only) as weaker:
+            done = Gate(weaker._gateways).run("scribble", {"as": name}, None, scribble)
+            told[name] = (await _refusal(done)).partition(":")[0]
     return told
 
 

@@ -18,7 +18,8 @@ from tests.server.conftest import Served
 HERE = Path(__file__).parent
 POLICY = """
 rules:
-  - {name: hand-on, then: allow, tools: [ask_clerk, ask_strict_clerk, ask_bound_clerk, again]}
+  - {name: hand-on, then: allow, tools: [ask_clerk, ask_strict_clerk, ask_bound_clerk, ask_middle, again]}
+  - {name: own, then: allow, tools: [scribble]}
   - {name: small, then: allow, tools: [pay], amount: {at_most: 10}}
   - {name: large, then: ask, tools: [pay], amount: {above: 10}}
 """
@@ -34,8 +35,9 @@ def url(request: pytest.FixtureRequest) -> Any:
 async def office(folder: Path, url: str, **more: Any) -> AsyncIterator[Served]:
     """Serve the agents with a single slot, so that a parent that kept its worker would wait for ever."""
     (folder / "policy.yaml").write_text(POLICY)
-    handing = ["ask_clerk", "ask_strict_clerk", "ask_bound_clerk"]
+    handing = ["ask_clerk", "ask_strict_clerk", "ask_bound_clerk", "ask_middle"]
     tools = {"boss": handing, "clerk": ["pay"], "regress": ["again"], "warden": ["pay", "ask_clerk"], "asker": []}
+    tools |= {"delegate": ["ask_*"], "middle": ["ask_clerk"], "scribbler": ["pay"]}
     agents = {
         name: {"entry": f"handing_on:{name}", "path": [str(HERE)], "tools": offered} for name, offered in tools.items()
     }
@@ -55,6 +57,12 @@ async def office(folder: Path, url: str, **more: Any) -> AsyncIterator[Served]:
             "ask_strict_clerk": {
                 "agent": "clerk",
                 "rules": [{"name": "no-anna", "then": "deny", "arguments": {"to": {"equals": "anna"}}}],
+            },
+            "ask_middle": {
+                "agent": "middle",
+                "rules": [
+                    {"name": "no-anna", "then": "deny", "tools": ["pay"], "arguments": {"to": {"equals": "anna"}}}
+                ],
             },
             "again": {"agent": "regress"},
         },
@@ -126,6 +134,31 @@ async def test_rules_of_a_handoff_bind_its_task(tmp_path: Path) -> None:
         first, second = await result(served, run_id)
         assert first["result"] == {"refused": "policy_denied"}
         assert second["result"]["paid"] == "bert"
+
+
+async def test_rules_of_a_handoff_bind_whoever_the_task_is_handed_on_to(tmp_path: Path) -> None:
+    async with office(tmp_path, "memory:") as served:
+        run_id = await served.submit("boss", {"tool": "ask_middle", "parts": ["anna 3", "bert 3"]})
+        await served.until(run_id, "succeeded", "failed")
+        first, second = await result(served, run_id)
+        assert first["result"] == {"refused": "policy_denied"}
+        assert second["result"]["paid"] == "bert"
+
+
+async def test_a_narrower_token_hands_on_no_more_than_it_may_do(tmp_path: Path, url: str) -> None:
+    async with office(tmp_path, url) as served:
+        refused, paid = [await served.submit("delegate", task) for task in ("anna 3", "bert 3")]
+        for run_id in (refused, paid):
+            assert (await served.until(run_id, "succeeded", "failed"))["state"] == "succeeded"
+        assert await result(served, refused) == {"refused": "policy_denied"}
+        assert (await result(served, paid))["paid"] == "bert"
+
+
+async def test_a_token_for_some_tools_is_for_no_other_of_the_agents_own(tmp_path: Path) -> None:
+    async with office(tmp_path, "memory:") as served:
+        run_id = await served.submit("scribbler")
+        await served.until(run_id, "succeeded", "failed")
+        assert await result(served, run_id) == {"all": "allowed", "named": "allowed", "other": "unknown_tool"}
 
 
 async def test_a_narrower_token_never_widens(tmp_path: Path, url: str) -> None:

@@ -66,8 +66,9 @@ class Identity(Struct, frozen=True):
     worker can end and re-run the attempt, so that a call may wait for a person. `subject` is whose personal data the
     content is (the end user, else the run itself); content is sealed under the subject's key. `principal` is what is
     known for certain of whom the run is for (`customer`, `user`, …), by whoever submitted it; ownership relations refer
-    to it. `caller` is the role of the key that began the run. `caveats` are policies, as texts, that narrow what the token
-    may do, besides the rules that hold for everybody.
+    to it. `caller` is the role of the key that began the run. `caveats` are policies, as texts, that narrow what the
+    token may do, besides the rules that hold for everybody; `only` are the tools that it was narrowed to, hosted or
+    local (None: to none in particular).
     """
 
     tenant_id: str
@@ -83,6 +84,7 @@ class Identity(Struct, frozen=True):
     principal: Mapping[str, str] = _NOTHING
     caller: str = ""
     caveats: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
 
     @property
     def executor_of_attempt(self) -> str:

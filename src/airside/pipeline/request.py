@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from airside.core import canonical
 from airside.core.call import Call
 from airside.core.ports import SubjectKey
+from airside.core.run import Identity
 
 _DOMAIN = f"airside request v{canonical.VERSION}".encode()
 _KEY_DOMAIN = b"airside request key v1 %d "
@@ -39,5 +40,12 @@ def _key(call: Call, key: SubjectKey) -> bytes:
 
 def _framed(call: Call, part_ids: Iterable[bytes]) -> bytes:
     """Join with lengths, so that no two different requests make the same text."""
-    pieces = [_DOMAIN, call.kind.encode(), call.name.encode(), *part_ids]
+    pieces = [_DOMAIN, call.kind.encode(), call.name.encode(), *part_ids, *_narrowed(call.who)]
     return b"".join([len(piece).to_bytes(8) + piece for piece in pieces])
+
+
+def _narrowed(who: Identity) -> list[bytes]:
+    """Return what sets a narrower token's requests apart: it is given no answer to what only a wider one could ask."""
+    if who.only is None and not who.caveats:
+        return []
+    return [canonical.encode({"only": None if who.only is None else list(who.only), "caveats": list(who.caveats)})]

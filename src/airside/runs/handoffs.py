@@ -177,7 +177,7 @@ class Handoffs:
             parent_run_id=call.who.run_id,
             run_id=run.run_id,
             tools="" if settings.tools is None else json.dumps(settings.tools),
-            rules=self._rules[call.name],
+            rules=_rules(call.who.caveats, self._rules[call.name]),
             depth=depth,
             now_us=tx.now_us,
         )
@@ -233,13 +233,19 @@ async def unfinished(tx: Transaction, tenant_id: str, run_id: str) -> int:
     return int(row["n"]) if row else 0
 
 
-def _narrowing(name: str, settings: HandoffSettings) -> str:
-    """Return the rules of a handoff as a JSON list of policies; raises `misconfigured` for what are none."""
+def _narrowing(name: str, settings: HandoffSettings) -> list[str]:
+    """Return the rules of a handoff as a list of policies, of one or none; raises `misconfigured` for what are none."""
     if not settings.rules:
-        return ""
+        return []
     text = canonical.encode({"rules": settings.rules}).decode()
     parse(text, f"handoffs.{name}.rules")
-    return json.dumps([text])
+    return [text]
+
+
+def _rules(caveats: Sequence[str], own: Sequence[str]) -> str:
+    """Return what binds a task as a JSON list: what binds whoever hands it on, and the rules of the handoff."""
+    rules = [*caveats, *own]
+    return json.dumps(rules) if rules else ""
 
 
 async def _depth(tx: Transaction, parent: RunRecord) -> int:

@@ -18,6 +18,7 @@ from airside.core.ports import Database, Identities, Transaction
 from airside.journal.queries import load
 from airside.policy.loading import parse
 from airside.runs.keys import digest
+from airside.runs.tokens import granted
 
 _SQL = load("airside.runs", "keys.sql")
 
@@ -69,7 +70,9 @@ class Narrowing:
         caveats = [*who.caveats, *_caveat(wanted.rules)]
         if len(caveats) > CAVEATS_MAX:
             raise AirsideError(Code.LIMIT_EXCEEDED, f"a token can be narrowed by rules {CAVEATS_MAX} times")
-        tools = [name for name in who.tools if wanted.tools is None or name in wanted.tools]
+        only = who.only if wanted.tools is None else tuple(wanted.tools)
+        if wanted.tools is not None and who.only is not None:
+            only = granted(who.only, wanted.tools)
         made = new_secret("rt")
 
         async def body(tx: Transaction) -> int:
@@ -82,12 +85,13 @@ class Narrowing:
                 _SQL["narrow"],
                 **named,
                 token_hash=digest(made),
-                tools=json.dumps(tools),
+                tools="" if only is None else json.dumps(only),
                 rules=json.dumps(caveats),
                 until_us=until_us,
             )
             return until_us
 
+        tools = who.tools if only is None else granted(who.tools, only)
         return Narrowed(made, await self._database.transact(body), tools)
 
 

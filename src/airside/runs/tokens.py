@@ -5,6 +5,8 @@ fence inside the intent transaction does not rely on any of this: a stale answer
 """
 
 import json
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 from msgspec import Struct, structs
 
@@ -40,6 +42,7 @@ class Standing(Struct, frozen=True):
 
 def standing(row: Row, tools: tuple[str, ...]) -> Standing:
     """Return how an attempt stands, from its row joined with its run's. Pure."""
+    only = tuple(json.loads(row["tools_granted"])) if row["tools_granted"] else None
     identity = Identity(
         tenant_id=row["tenant_id"],
         run_id=row["run_id"],
@@ -50,22 +53,27 @@ def standing(row: Row, tools: tuple[str, ...]) -> Standing:
         budget_path=tuple(json.loads(row["budget_path"])),
         supervised=bool(row["supervised"]),
         deadline_us=deadline_us(row["attempt_started_us"], row["wall_us_max"], row["running_us"]),
-        tools=granted(tools, row["tools_granted"]),
+        tools=tools if only is None else granted(tools, only),
         principal=principal_of(row["principal"]),
         caller=row["caller"],
         caveats=tuple(json.loads(row["caveats"])) if row["caveats"] else (),
+        only=only,
     )
     suspend = RunState(row["suspend"]) if row["suspend"] else None
     valid_until_us = row["lease_until_us"] if row["until_us"] is None else min(row["lease_until_us"], row["until_us"])
     return Standing(identity, valid_until_us, suspend is not None, _refusal(row, suspend))
 
 
-def granted(tools: tuple[str, ...], only: str | None) -> tuple[str, ...]:
-    """Return the tools of an agent that are also in `only`, a JSON list; nothing there narrows nothing."""
-    if not only:
-        return tools
-    names = frozenset(json.loads(only))
-    return tuple([tool for tool in tools if tool in names])
+def granted(tools: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    """Return which of the wanted tools a list of names and patterns holds."""
+    patterns = [tool for tool in tools if "*" in tool]
+    return tuple(
+        [
+            name
+            for name in dict.fromkeys(wanted)
+            if name in tools or ("*" not in name and any(fnmatchcase(name, pattern) for pattern in patterns))
+        ]
+    )
 
 
 def deadline_us(started_us: int, wall_us_max: int, running_us: int) -> int:

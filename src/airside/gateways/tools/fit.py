@@ -29,6 +29,8 @@ class Fit:
         if isinstance(call.payload, Listed):
             if not call.local and not offered(call.name, call.who.tools):
                 raise Refusal(call, Code.UNKNOWN_TOOL, f"agent {call.who.agent} is not offered a tool {call.name!r}")
+            if call.local and call.who.only is not None and not offered(call.name, call.who.only):
+                raise Refusal(call, Code.UNKNOWN_TOOL, f"this token may not use {call.name!r}")
             try:
                 call.payload.schema.check(call.arguments)
                 self._also(call)
