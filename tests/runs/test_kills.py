@@ -111,6 +111,28 @@ async def test_queued_runs_are_cancelled_and_never_start(url: str) -> None:
 
 
 @pytest.mark.postgres
+async def test_a_kill_reaches_calls_that_wait_in_another_process(postgres_url: str) -> None:
+    async with house(postgres_url) as plane, house(postgres_url, "gw-2", works=False) as gateway:
+        plane.agents["shop"] = forever
+        await plane.submit()
+
+        async def started() -> bool:
+            return bool(plane.specs)
+
+        await eventually(started, lambda: "the run did not start")
+        who = await gateway.identity(plane.specs[0])
+        await plane.services.kills.set(TENANT, Scope.TOOL, "refund", "", "ann")
+
+        async def stopped() -> bool:
+            with contextlib.suppress(AirsideError):
+                gateway.services.identities.check(who, CallKind.TOOL, "refund")
+                return False
+            return True
+
+        await eventually(stopped, lambda: "the call would be made", s=3.0)
+
+
+@pytest.mark.postgres
 async def test_a_kill_reaches_another_process(postgres_url: str) -> None:
     async with house(postgres_url) as plane, house(postgres_url, "gw-2", works=False) as gateway:
         plane.agents["shop"] = forever

@@ -46,6 +46,7 @@ _log = structlog.get_logger(__name__)
 
 SWEEP_S = 1.0
 WATCH_S = 0.25
+LOOK_S = 0.2  # for kills set elsewhere, by which also calls are stopped that resolved their token long ago
 TIDY_S = 10.0
 
 
@@ -176,6 +177,7 @@ class RunServices:
         self._renewal.append(_every(self.settings.runs.lease_renew_s, self.leases.renew))
         self._tasks.append(asyncio.create_task(self.dispatcher.run()))
         self._tasks.append(asyncio.create_task(self.webhooks.run()))
+        self._tasks.append(_every(LOOK_S, self.kills.refresh))
         self._tasks.append(_every(SWEEP_S, self.sweeper.sweep))
         self._tasks.append(_every(SWEEP_S, self.reviewing.sweep))
         self._tasks.append(_every(SWEEP_S, self.reviewing.tell))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from mcp.server.mcpserver import MCPServer
+from msgspec.structs import replace
 
 from airside.core.errors import Code
 from airside.secrets.handle import parse
@@ -291,6 +292,20 @@ async def test_a_pin_holds_for_other_gateways_too(desk: Desk) -> None:
         await until(lambda: desk.told.of("tool.changed"), "the change is told")
         desk.pins._known = type(desk.pins._known)(10)  # another process, or this one after a restart
         assert (await desk.failure(who, "s__act", n=3)).code is Code.TOOL_CHANGED
+
+
+async def test_a_sub_agent_that_is_first_pins_the_whole_runs_list(desk: Desk) -> None:
+    server = Hostile(done)
+    server.tools = [{**TOOLS[0], "name": name} for name in ("act", "look")]
+    async with served(server) as url, desk.server("s", url=url):
+        who = await desk.begin()
+        weaker = replace(who, tools=("s__look",), only=("s__look",))
+        everything = desk.catalogue.hosted_for(("*",))
+        assert [listed.tool.name for listed in await desk.pins.shown(weaker, everything)] == ["s__look"]
+        assert await desk.call(who, "s__act") == "done"
+        desk.pins._known = type(desk.pins._known)(10)  # another process
+        assert [listed.tool.name for listed in await desk.pins.shown(weaker, everything)] == ["s__look"]
+        assert [listed.tool.name for listed in await desk.pins.shown(who, everything)] == ["s__act", "s__look"]
 
 
 async def test_a_confirmed_tool_that_changes_is_undeclared_again() -> None:

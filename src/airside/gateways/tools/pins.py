@@ -53,17 +53,19 @@ class Pins:
         own = [listed for listed in tools if not listed.fingerprint]
         sources = {listed.tool.source for listed in tools if listed.fingerprint}
         for source in sorted(sources):
-            own += (await self._pin(identity, source)).tools.values()
+            pinned = (await self._pin(identity, source)).tools
+            own += [listed for name, listed in pinned.items() if offered(name, identity.tools)]
         return sorted(own, key=lambda listed: listed.tool.name)
 
     async def _pin(self, identity: Identity, source: str) -> _Pin:
         key = (identity.tenant_id, identity.run_id, source)
         pin = self._known.get(key)
         if pin is None:
+            narrowed = identity.only is not None  # the pin is for the whole run, whose other tokens may do more
             now = {
                 listed.tool.name: listed
                 for listed in self._catalogue.of(source)
-                if listed.fingerprint and offered(listed.tool.name, identity.tools)
+                if listed.fingerprint and (narrowed or offered(listed.tool.name, identity.tools))
             }
             fingerprints = await self._recorded(identity, source, {name: now[name].fingerprint for name in now})
             same = {name: listed for name, listed in now.items() if fingerprints.get(name) == listed.fingerprint}
