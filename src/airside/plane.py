@@ -17,12 +17,13 @@ from msgspec import Struct
 from airside.adapters.inline import run_agent
 from airside.composition.approvals import open_reviews
 from airside.composition.batches import Batches, open_batches
-from airside.composition.gateways import Asgi, open_gateways
+from airside.composition.gateways import open_gateways
 from airside.composition.ground import Ground, open_ground
 from airside.config.installation import database_url, webhook_secret
 from airside.config.settings import Settings
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Database, Keyring
+from airside.gateways.http import Asgi
 from airside.gateways.tools.catalogue import ToolCatalogue
 from airside.gateways.tools.hosted import HostedTools
 from airside.resilience.services import Resilience

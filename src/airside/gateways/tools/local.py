@@ -8,7 +8,6 @@ authorised for this very attempt.
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from airside.core import canonical
@@ -21,6 +20,7 @@ from airside.gateways import http
 from airside.gateways.tools.answer import error_value, pack, unpack
 from airside.gateways.tools.declare import NAME
 from airside.gateways.tools.gateway import LOCAL_UPSTREAM, ToolGateway
+from airside.gateways.tools.json_post import JsonPost, typed
 from airside.pipeline.refusal import body_of
 from airside.pipeline.settle import Settle
 
@@ -55,7 +55,7 @@ class ReportRequest(Struct, forbid_unknown_fields=True):
 
 
 class LocalFace:
-    """The two ASGI applications for local tools."""
+    """The two ASGI applications for local tools: `authorize` and `report`."""
 
     def __init__(
         self,
@@ -74,43 +74,11 @@ class LocalFace:
         self._settle = settle
         self._reporter = reporter
         self._breakers = breakers
-        self._body_bytes_max = body_bytes_max
-
-    async def authorize(self, scope: http.Scope, receive: http.Receive, send: http.Send) -> None:
-        """Answer POST /v1/tools/authorize."""
-        await self._answer(scope, receive, send, self._authorize)
-
-    async def report(self, scope: http.Scope, receive: http.Receive, send: http.Send) -> None:
-        """Answer POST /v1/tools/report."""
-        await self._answer(scope, receive, send, self._report)
-
-    async def _answer(
-        self,
-        scope: http.Scope,
-        receive: http.Receive,
-        send: http.Send,
-        work: Callable[[http.Caller, Any], Awaitable[dict[str, Any]]],
-    ) -> None:
-        headers: list[tuple[bytes, bytes]] = []
-        try:
-            if scope["method"] != "POST":
-                await http.respond(send, 405, b"", [(b"allow", b"POST")])
-                return
-            caller = http.caller(scope)
-            body = await http.read_body(scope, receive, bytes_max=self._body_bytes_max)
-            value = canonical.parse(body, bytes_max=self._body_bytes_max)
-            answer = await http.while_connected(receive, work(caller, value))
-            status = 200
-        except http.ClientGone:
-            return
-        except AirsideError as error:
-            status, answer = error.status, {"error": error_value(error)}
-            headers = [(b"www-authenticate", b"Bearer")] if error.code is Code.UNAUTHENTICATED else []
-            headers += http.retry_after(error)
-        await http.respond(send, status, msgspec.json.encode(answer), headers)
+        self.authorize = JsonPost(self._authorize, body_bytes_max=body_bytes_max)
+        self.report = JsonPost(self._report, body_bytes_max=body_bytes_max)
 
     async def _authorize(self, caller: http.Caller, value: Any) -> dict[str, Any]:
-        request = _typed(value, AuthorizeRequest)
+        request = typed(value, AuthorizeRequest)
         if not NAME.fullmatch(request.tool):
             raise AirsideError(Code.INVALID_REQUEST, "tool: use 1 to 64 of a-z A-Z 0-9 _ -")
         try:
@@ -131,7 +99,7 @@ class LocalFace:
         return _recorded(outcome, request.arguments)
 
     async def _report(self, caller: http.Caller, value: Any) -> dict[str, Any]:
-        request = _typed(value, ReportRequest)
+        request = typed(value, ReportRequest)
         if (request.result is UNSET) == (request.error is UNSET):
             raise AirsideError(Code.INVALID_REQUEST, "give exactly one of result and error")
         identity = await self._reporter(caller.token, caller.run)
@@ -157,13 +125,6 @@ class LocalFace:
         key = await self._keyring.subject(identity.tenant_id, identity.subject)
         if key.name(body) != row.outcome:
             raise AirsideError(Code.CONFLICT, f"call {row.call_id} already has another outcome: {row.state}")
-
-
-def _typed(value: Any, kind: type[Any]) -> Any:
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise AirsideError(Code.INVALID_REQUEST, str(error)) from None
 
 
 def _recorded(outcome: Outcome, asked: dict[str, Any]) -> dict[str, Any]:
