@@ -25,8 +25,8 @@ SHOP = {"agents": {"shop": {"argument": "sure"}}, "review_share": 0}
 REFUND = Tool(name="refund", description="", schema={}, effect=Effect.WRITE, declared=True)
 BANDS = """
 rules:
-  - {name: sure, then: allow, tools: [refund], confidence: {at_least: 0.9000000000000001}}
-  - {name: not-sure, then: ask, tools: [refund], confidence: {below: 0.9000000000000001}}
+  - {name: sure, then: allow, tools: [refund], confidence: {above: 0.9}}
+  - {name: not-sure, then: ask, tools: [refund], confidence: {at_most: 0.9}}
   - {name: unsure, then: ask, tools: [refund], confidence: {below: 0.6}, escalate: true}
 """
 

@@ -1,9 +1,10 @@
-"""What a rule may look at beside names: closed operators, each with its limits. Shapes only; `tests` weighs them.
+"""What a rule may look at beside names: closed operators, each with its limits. Shapes only; `weighing` weighs them.
 
 A condition that is left out holds always. Facts that are missing satisfy no allowing rule.
 """
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -31,6 +32,7 @@ Glob = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^\S+$"), Aft
 TextGlob = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_visible)]
 Dollars = Annotated[Decimal, Field(ge=0, le=1_000_000_000, allow_inf_nan=False)]
 Number = Annotated[Decimal, Field(ge=-NUMBER_MAX, le=NUMBER_MAX, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Scalar = Annotated[bool | int | Decimal | str, Field(union_mode="smart")]
 Path = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_visible)]
 TextGlobs = Annotated[tuple[TextGlob, ...], BeforeValidator(listed), Field(min_length=1, max_length=1_000)]
@@ -168,18 +170,32 @@ class Taints(Part):
 
 
 class Confidence(Part):
-    """A band of calibrated confidence. A call without one is below every band and satisfies no allowing rule."""
+    """A band of calibrated confidence. A call without one satisfies no allowing rule, and every other."""
 
-    at_least: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
-    below: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+    at_least: Share | None = None
+    above: Share | None = None
+    at_most: Share | None = None
+    below: Share | None = None
+
+    @property
+    def bounds(self) -> Sequence[float]:
+        """Every limit of the band."""
+        return [bound for bound in (self.at_least, self.above, self.at_most, self.below) if bound is not None]
 
     @model_validator(mode="after")
     def _is_a_band(self) -> Self:
-        if self.at_least is None and self.below is None:
-            raise ValueError("give `at_least`, `below` or both")
-        if self.at_least is not None and self.below is not None and self.at_least >= self.below:
-            raise ValueError("`at_least` must be less than `below`")
+        if not self.bounds:
+            raise ValueError("give `at_least` or `above`, `at_most` or `below`, or one of each")
+        floor, cap = _one(self.at_least, self.above), _one(self.at_most, self.below)
+        if floor is not None and cap is not None and floor >= cap:
+            raise ValueError("the lower limit must be less than the upper one")
         return self
+
+
+def _one(inclusive: float | None, strict: float | None) -> float | None:
+    if inclusive is not None and strict is not None:
+        raise ValueError("give one lower limit and one upper one")
+    return strict if inclusive is None else inclusive
 
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]

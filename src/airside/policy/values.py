@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airside.policy.amounts import exact
-from airside.policy.conditions import ArgumentIs
+from airside.policy.conditions import ArgumentIs, Confidence
 from airside.policy.globs import Globs, fold
 from airside.policy.truth import Truth, all_of, any_of, negated
 
@@ -66,13 +66,16 @@ def _same(wanted: Any, value: Any) -> Truth:
 
 def _between(is_: ArgumentIs, value: Any) -> Truth:
     number = exact(value)
-    if number is None:
-        return None
+    return None if number is None else within(number, is_)
+
+
+def within(number: Decimal | float, limits: ArgumentIs | Confidence) -> bool:
+    """Whether a number lies within limits, each of which may be missing."""
     return not (
-        (is_.at_most is not None and number > is_.at_most)
-        or (is_.at_least is not None and number < is_.at_least)
-        or (is_.above is not None and number <= is_.above)
-        or (is_.below is not None and number >= is_.below)
+        (limits.at_most is not None and number > limits.at_most)
+        or (limits.at_least is not None and number < limits.at_least)
+        or (limits.above is not None and number <= limits.above)
+        or (limits.below is not None and number >= limits.below)
     )
 
 

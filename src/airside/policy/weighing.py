@@ -20,7 +20,7 @@ from airside.policy.periods import weekday_and_minute
 from airside.policy.rules import Conditions
 from airside.policy.seen import Seen
 from airside.policy.truth import Truth, all_of, any_of, negated
-from airside.policy.values import Test, test_of
+from airside.policy.values import Test, test_of, within
 
 
 class Subject(Struct, frozen=True):
@@ -124,9 +124,7 @@ def _amount(above: Decimal | None, at_most: Decimal | None, seen: Seen) -> Truth
 
 def _confidence(band: Confidence, seen: Seen) -> Truth:
     sure = seen.facts.confidence
-    if sure is None or not 0 <= sure <= 1:
-        return None if band.at_least is None else False
-    return (band.at_least is None or sure >= band.at_least) and (band.below is None or sure < band.below)
+    return within(sure, band) if sure is not None and 0 <= sure <= 1 else None
 
 
 def _time(days: Collection[str] | None, minutes: tuple[int, int] | None, zone: str, seen: Seen) -> Truth:

@@ -133,9 +133,7 @@ class Space:
         self.planned = Axis(z3, "planned", tuple(Planned))
         self.is_model, self.reversible, self.declared = z3.Bools("is_model reversible declared")
         self.amount_known, self.amount = z3.Bool("amount_known"), z3.Real("amount")
-        bounds = [
-            x for r in known if r.confidence for x in (r.confidence.at_least, r.confidence.below) if x is not None
-        ]
+        bounds = [bound for rule in known if rule.confidence for bound in rule.confidence.bounds]
         self.confidence = Axis(z3, "confidence", _confidences(bounds))
         self.instant = Axis(z3, "instant", instants(known))
         self.taints = self._marks("taint", [g for r in known if r.taints for g in _globs_of_taints(r)])
