@@ -20,6 +20,7 @@ class Signals:
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
         self._waiting: defaultdict[tuple[str, str], set[asyncio.Event]] = defaultdict(set)
+        self.closing = False  # set once this process is on its way out, so that nobody follows a run here any more
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` (which must return at once) for every change from now on."""

@@ -189,7 +189,7 @@ class Runs:
         return await self._database.read(body)
 
     async def follow(self, tenant_id: str, run_id: str, after_version: int = 0) -> AsyncGenerator[Event, None]:
-        """Yield the run's transitions as they happen, until it has ended. For SSE."""
+        """Yield the run's transitions as they happen, until it has ended or this process is closing. For SSE."""
         run = await self.get(tenant_id, run_id)
         while True:
             for event in await self.events(tenant_id, run_id, after_version):
@@ -198,7 +198,7 @@ class Runs:
             run = await self.get(tenant_id, run_id)
             if run.version > after_version:
                 continue
-            if run.terminal:
+            if run.terminal or self._signals.closing:
                 return
             await self._signals.wait(tenant_id, run_id, FOLLOW_POLL_S)
 

@@ -68,7 +68,10 @@ async def serving(settings: Settings, roles: frozenset[Role]) -> AsyncIterator[t
             )
             uds = address.socket_path if Role.GATEWAY in roles and not _answers(address.socket_path) else None
             async with _running(door, settings, listener, uds), plane.working():
-                yield plane, address
+                try:
+                    yield plane, address
+                finally:
+                    plane.services.signals.closing = True
 
 
 def settle_collector() -> None:
