@@ -6,13 +6,13 @@ fence inside the intent transaction does not rely on any of this: a stale answer
 
 import json
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 from msgspec import Struct, structs
 
 from airside.core.call import CallKind
 from airside.core.clock import Clock
 from airside.core.errors import AirsideError, Code
+from airside.core.patterns import fits_any
 from airside.core.ports import Database, Row, Transaction
 from airside.core.run import Identity, Role, RunState
 from airside.journal.queries import load
@@ -68,11 +68,7 @@ def granted(tools: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
     """Return which of the wanted tools a list of names and patterns holds."""
     patterns = [tool for tool in tools if "*" in tool]
     return tuple(
-        [
-            name
-            for name in dict.fromkeys(wanted)
-            if name in tools or ("*" not in name and any(fnmatchcase(name, pattern) for pattern in patterns))
-        ]
+        [name for name in dict.fromkeys(wanted) if name in tools or ("*" not in name and fits_any(name, patterns))]
     )
 
 

@@ -1,7 +1,6 @@
 """The tools that exist: hosted ones as the tool host tells them, local ones as the configuration declares them."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -9,6 +8,7 @@ from msgspec.structs import replace
 from airside.config.tools import LocalToolSettings
 from airside.core.call import Call
 from airside.core.errors import AirsideError, Code
+from airside.core.patterns import fits_any
 from airside.core.tool import Tool
 from airside.gateways.tools.arguments import ArgumentSchema, compile_schema
 from airside.gateways.tools.foreign import skeleton
@@ -148,7 +148,7 @@ class ToolCatalogue:
 
 def offered(name: str, patterns: Sequence[str]) -> bool:
     """Whether an agent's list of tools holds a name; `*` in it stands for any text."""
-    return name in patterns or any("*" in pattern and fnmatchcase(name, pattern) for pattern in patterns)
+    return name in patterns or fits_any(name, patterns)
 
 
 def _listed(tools: Iterable[Tool]) -> dict[str, Listed]:

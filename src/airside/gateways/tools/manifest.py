@@ -7,7 +7,6 @@ by its fingerprint; when the source tells another one since, the tool counts as 
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -22,6 +21,7 @@ from airside.core import canonical
 from airside.core.call import Effect
 from airside.core.errors import AirsideError, Code
 from airside.core.money import usd
+from airside.core.patterns import fits
 from airside.core.tool import Tool
 from airside.gateways.tools.labels import labels, roles
 
@@ -86,13 +86,13 @@ class Manifests:
         full = f"{source}/{name}"
         if entry := self._named.get(full):
             return Match(full, entry)
-        return next((Match(n, entry) for n, entry in self._patterns if fnmatchcase(full, _literal(n))), None)
+        return next((Match(n, entry) for n, entry in self._patterns if fits(full, n)), None)
 
     def unused(self, seen: Iterable[str]) -> list[str]:
         """Return the names in the files that none of the tools `SOURCE/NAME` is meant by."""
         known = list(seen)
         return [name for name in self._named if name not in known] + [
-            name for name, _ in self._patterns if not any(fnmatchcase(full, _literal(name)) for full in known)
+            name for name, _ in self._patterns if not any(fits(full, name) for full in known)
         ]
 
 
@@ -140,8 +140,3 @@ def declare(tool: Tool, manifest: ManifestSettings, *, declared: bool | None = N
         cost=usd(manifest.cost_usd),
         declared=True,
     )
-
-
-def _literal(pattern: str) -> str:
-    """Return a pattern in which only `*` means something."""
-    return pattern.replace("[", "[[]").replace("?", "[?]")

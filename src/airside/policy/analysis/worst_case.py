@@ -1,12 +1,12 @@
 """The worst case of an installation: what each agent can do by its rules and limits, and what nothing gates."""
 
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
 from airside.config.budgets import RunBudget
 from airside.config.settings import AgentSettings, Settings
+from airside.core.patterns import fits_any
 from airside.core.tool import Tool
 from airside.policy.analysis.blast_radius import Bound, Harm, Limits, Reach, reach, total
 from airside.policy.layers import LayeredPolicy, Layers
@@ -66,14 +66,10 @@ def _case(
 
 def _offered(agent: AgentSettings, tools: Mapping[str, Tool]) -> Sequence[Tool]:
     """Return the tools that an agent may call; one that nothing is known of is at its worst."""
-    known = [tool for tool in tools.values() if tool.source == "local" or _fits(tool.name, agent.tools)]
+    known = [tool for tool in tools.values() if tool.source == "local" or fits_any(tool.name, agent.tools)]
     names = {tool.name for tool in known}
     unknown = [name for name in agent.tools if "*" not in name and name not in names]
     return [*known, *[Tool(name=name, description="", schema={}) for name in unknown]]
-
-
-def _fits(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern.replace("[", "[[]").replace("?", "[?]")) for pattern in patterns)
 
 
 def _limits(settings: Settings, agent: AgentSettings) -> Limits:

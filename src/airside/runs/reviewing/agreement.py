@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from airside.config.approvals import TwoPerson
+from airside.core.patterns import fits_any
 from airside.core.policy import Decision, Verdict
 from airside.core.tool import Tool
 from airside.policy.amounts import amount_of
@@ -24,7 +24,9 @@ def required(
     configured = [
         one.approvals
         for one in settings
-        if _any(one.agents, agent) and _any(one.tools, tool) and (not one.above_usd or (amount or 0) > one.above_usd)
+        if fits_any(agent, one.agents)
+        and fits_any(tool, one.tools)
+        and (not one.above_usd or (amount or 0) > one.above_usd)
     ]
     return max([1, *asked, *configured])
 
@@ -35,7 +37,3 @@ def dollars(tool: Tool, arguments: Mapping[str, Any] | None) -> Decimal | None:
         return None
     read = amount_of(tool, arguments).dollars
     return UNREADABLE if read is None else read
-
-
-def _any(patterns: Sequence[str], name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)

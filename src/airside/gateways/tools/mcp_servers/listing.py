@@ -4,13 +4,13 @@ A server's annotations (`readOnlyHint` and so on) are hints: they are kept for `
 """
 
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from msgspec import Struct
 
 from airside.config.tools import McpServerSettings
 from airside.core.errors import AirsideError
+from airside.core.patterns import fits_any
 from airside.core.tool import Tool
 from airside.gateways.tools.arguments import compile_schema
 from airside.gateways.tools.catalogue import LeftOut
@@ -45,7 +45,7 @@ def read(
         if not isinstance(native, str):
             out.append(LeftOut("(no name)", "it has no name"))
             continue
-        if not any(fnmatchcase(native, pattern) for pattern in settings.tools):
+        if not fits_any(native, settings.tools):
             continue
         try:
             offer = _offer(source, prefix, settings.timeout_s, manifests, native, entry)

@@ -6,7 +6,6 @@ no redirect is followed. The document is read once, at the start.
 
 import asyncio
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -18,6 +17,7 @@ from airside.config.tools import OpenApiSettings
 from airside.core import canonical
 from airside.core.call import Call
 from airside.core.errors import AirsideError, Code, TransientError
+from airside.core.patterns import fits_any
 from airside.core.tool import Tool
 from airside.gateways.tools.arguments import compile_schema
 from airside.gateways.tools.binaries import Binaries
@@ -63,7 +63,7 @@ class Operations:
         given = {key.lower() for key in (*settings.headers, *settings.query, settings.idempotency_header)}
         for found in document.operations():
             place = f"{found.method.upper()} {found.path}"
-            if not any(fnmatchcase(text, _literal(p)) for p in settings.operations for text in (found.native, place)):
+            if not any(fits_any(text, settings.operations) for text in (found.native, place)):
                 continue
             try:
                 made = operation(document, found, given)
@@ -192,8 +192,3 @@ class Api:
             raise AirsideError(Code.TOOL_FAILED, error.message) from None
         await binaries.store(self._around.database)
         return encoded
-
-
-def _literal(pattern: str) -> str:
-    """Return a pattern in which only `*` means something; paths hold braces and brackets."""
-    return pattern.replace("[", "[[]").replace("?", "[?]")
