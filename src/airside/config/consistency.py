@@ -32,12 +32,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     for name, provider in settings.providers.items():
         if provider.kind == "openai_compatible" and not provider.base_url.startswith(("http://", "https://")):
             yield f"providers.{name}.base_url: must start with http:// or https://"
-    for name, model in settings.models.items():
-        if model.provider not in settings.providers:
-            yield f"models.{name}.provider: there is no provider `{model.provider}`"
-    for name, handoff in settings.handoffs.items():
-        if handoff.agent not in settings.agents:
-            yield f"handoffs.{name}.agent: there is no agent `{handoff.agent}`"
+    yield from _unknown_names(settings)
     yield from _levels(settings)
     yield from _servers(settings)
     try:
@@ -51,6 +46,16 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     url = settings.database.url
     if url and not url.startswith(("sqlite:///", "memory:", "postgresql://")):
         yield "database.url: must be empty, sqlite:///PATH, memory: or postgresql://..."
+
+
+def _unknown_names(settings: Settings) -> Iterator[str]:
+    """What refers to something else by a name that nothing has."""
+    for name, model in settings.models.items():
+        if model.provider not in settings.providers:
+            yield f"models.{name}.provider: there is no provider `{model.provider}`"
+    for name, handoff in settings.handoffs.items():
+        if handoff.agent not in settings.agents:
+            yield f"handoffs.{name}.agent: there is no agent `{handoff.agent}`"
 
 
 def _servers(settings: Settings) -> Iterator[str]:

@@ -13,8 +13,8 @@ SHARED = "*"
 class Dependency(NamedTuple):
     """What a call leans on and may find failing.
 
-    Named `provider:NAME` or `model:PROVIDER/NAME`, both SHARED; or, of a tenant, `tool:NAME`, `capability:NAME` (several
-    tools), `source:mcp:NAME` and `source:openapi:NAME` (all tools of a server or an API).
+    Named `provider:NAME` or `model:PROVIDER/NAME`, both SHARED; or, of a tenant, `tool:NAME`, `capability:NAME`
+    (several tools), `source:mcp:NAME` and `source:openapi:NAME` (all tools of a server or an API).
     """
 
     tenant_id: str

@@ -50,10 +50,10 @@ class Tool(Struct, frozen=True, kw_only=True):
     fields of the result by their paths, the longest path that fits counts; WHOLE is the result itself. `hosts` are
     where the tool sends something (`api.example.com:443`); empty is nowhere. A result may serve an equal call again for
     `cache_ttl_s` seconds; with `cache_shared` a call of another run of the same tenant too. `invalidates` names tools
-    whose cached results are stale once this one has had an effect. `capability` names what it lets an agent do, together
-    with other tools, so that they are switched off together when they fail. `cost` is what one call costs. `declared` is false
-    until a person has said all this of the tool. `returns` is the JSON Schema of its result, empty if none is promised.
-    `source` says where the tool comes from: `host`, `airside`, `local`, `mcp:NAME`, `openapi:NAME`, `agent:NAME`.
+    whose cached results are stale once this one has had an effect. `capability` names what it lets an agent do,
+    together with other tools, so that they are switched off together when they fail. `cost` is what one call costs.
+    `declared` is false until a person has said all this of the tool. `returns` is the JSON Schema of its result, empty
+    if none is promised. `source` says where the tool comes from: `host`, `airside`, `local`, `mcp:NAME`, `openapi:NAME`, `agent:NAME`.
     """
 
     name: str
