@@ -73,6 +73,61 @@ def test_a_hostile_pattern_ends_soon() -> None:
     assert time.perf_counter() - began < 2
 
 
+def doubling(levels: int) -> dict[str, Any]:
+    """A schema of a few lines that looks at its value 2**levels times."""
+    twice = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(levels)}
+    return {"$defs": {**twice, f"a{levels}": {"minProperties": 1}}, "$ref": "#/$defs/a0"}
+
+
+EITHER = {
+    "$defs": {
+        "e": {
+            "anyOf": [
+                {"properties": {"of": {"$ref": "#/$defs/e"}, kind: {"type": "string"}}, "required": [kind]}
+                for kind in ("and", "or", "not")
+            ]
+        }
+    },
+    "$ref": "#/$defs/e",
+}
+
+
+def nested(levels: int) -> dict[str, Any]:
+    return {"not": "x"} if levels == 0 else {"of": nested(levels - 1), "not": "x"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "arguments"),
+    [
+        (doubling(40), {"a": 1}),
+        ({"properties": {"a": {"pattern": "(?=x*y)z"}}}, {"a": "x" * 100_000}),
+        ({"properties": {"a": {"items": doubling(12)}}} | doubling(12), {"a": [{}] * 100_000}),
+        (EITHER, nested(30)),
+        ({"$defs": {"a": {"$id": "b", "$ref": "#"}}, "$ref": "#/$defs/a"}, {}),
+        ({"$ref": "#"}, {}),
+    ],
+)
+def test_no_schema_makes_endless_work(schema: dict[str, Any], arguments: Any) -> None:
+    begun = time.monotonic()
+    with pytest.raises(AirsideError) as caught:
+        compile_schema({"type": "object", **schema}).check(arguments)
+    assert caught.value.code in {Code.INVALID_ARGUMENTS, Code.LIMIT_EXCEEDED, Code.INVALID_REQUEST}
+    assert time.monotonic() - begun < 5
+
+
+def test_ordinary_schemas_are_not_meant() -> None:
+    compile_schema({"type": "object", **EITHER}).check(nested(5))
+    again = {"$ref": "#/$defs/j"}
+    json = {"anyOf": [{"type": "string"}, {"items": again}, {"additionalProperties": again}]}
+    deep: Any = "x" * 1_000_000
+    for _ in range(50):
+        deep = {"a": deep, "b": ["x"] * 100}
+    compile_schema({"type": "object", "$defs": {"j": json}, **again}).check(deep)
+    looking = {"type": "object", "properties": {"a": {"pattern": "^(?!-)[a-z-]+$"}}}
+    compile_schema(looking).check({"a": "a-b", "text": "x" * 2_000})
+    assert refused(looking, {"a": "-a"}).details == {"argument": "a"}
+
+
 def test_local_tools_have_the_effects_of_the_configuration_only() -> None:
     catalogue = ToolCatalogue({"note": LocalToolSettings(effect="write", idempotent=True, amount="sum")})
     declared, unknown = catalogue.local("note", None).tool, catalogue.local("other", {"type": "object"}).tool
