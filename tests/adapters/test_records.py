@@ -46,14 +46,14 @@ async def test_every_change_waits_for_a_person(tmp_path: Path) -> None:
         "tools": configured["tools"],
         "models": {"gpt-4.1-mini": {"provider": "openai", "price": {"input": "1", "output": "4"}}},
     }
-    async with serving_desk(tmp_path, more, (EXAMPLES / "records-policy.yaml").read_text()) as desk:
+    async with serving_desk(tmp_path, more, (EXAMPLES / "policy-records.yaml").read_text()) as desk:
         desk.provider.reply = reply
         run_id = await desk.start("records", "Patient p-17 is allergic to nuts.")
         seen = await decided(desk, run_id)
         run = await desk.until(run_id)
     assert seen.keys() == {"amend_record", "delete_record"}
     assert seen["amend_record"][0] == {"patient": "p-17", "field": "allergies", "value": "nuts"}
-    assert {rules[0] for _, rules in seen.values()} == {"every-change-is-seen"}
+    assert {rules[0] for _, rules in seen.values()} == {"any-modification"}
     assert run["state"] == "succeeded", run
     assert '"allergies": "nuts"' in run["result"]
     assert "keep it" in run["result"]
