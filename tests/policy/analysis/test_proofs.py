@@ -74,6 +74,7 @@ def test_a_never_rule_that_holds_is_proved(never: str) -> None:
         "time: {days: [sat, sun]}",
         "callers: viewer",
         "stages: shadow",
+        "named: false",
     ],
 )
 def test_a_never_rule_that_breaks_is_shown_by_a_call_that_the_rules_allow(never: str) -> None:
@@ -82,6 +83,21 @@ def test_a_never_rule_that_breaks_is_shown_by_a_call_that_the_rules_allow(never:
     policy = parse(text)
     assert example.decided(alone(policy), NAMES.tools).verdict is Verdict.ALLOW
     assert holds(policy.rules.never[0], example, NAMES.tools, policy.place)
+
+
+def test_what_the_user_chose_is_told_from_what_is_only_genuine() -> None:
+    text = """
+rules:
+  - {name: a, then: allow, tools: refund, origins: {critical: vouched}}
+  - {name: b, then: ask, tools: refund, named: false}
+never:
+  - {name: unnamed, tools: refund, named: false}
+  - {name: named, tools: refund, named: true}
+"""
+    said = found(text)
+    assert ("proved", "unnamed") in said
+    assert ("violated", "named") in said
+    assert ("shadowed", "a") not in said
 
 
 def test_sums_are_proved_too() -> None:
@@ -146,6 +162,7 @@ _CONDITIONS = st.fixed_dictionaries(
         ),
         "callers": st.sampled_from([["operator"], ["viewer", "admin"]]),
         "declared": st.booleans(),
+        "named": st.booleans(),
     },
 )  # fmt: skip
 _RULES = st.lists(st.tuples(st.sampled_from(["allow", "allow", "ask", "deny"]), _CONDITIONS), max_size=5)
@@ -170,7 +187,7 @@ def _calls(seed: int, number: int = 150) -> list[WrittenCall]:
                     "arguments": arguments,
                     "effect": chosen.choice(["read", "write", "execute"]),
                     "declared": chosen.random() < 0.5,
-                    "origins": {path: chosen.choice(["prompt", "untrusted", "owned"]) for path in arguments},
+                    "origins": {path: chosen.choice(["prompt", "untrusted", "owned", "trusted"]) for path in arguments},
                     "roles": {"to": "recipient"} if chosen.random() < 0.5 else {},
                     "plan": chosen.choice(["inside", "outside", "no_plan"]),
                     "taints": chosen.choice([[], ["untrusted"], ["untrusted:x"]]),

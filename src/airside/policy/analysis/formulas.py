@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from airside.core.call import Call, CallKind, Effect
-from airside.core.policy import Facts, Verdict
+from airside.core.policy import CHOSEN, Facts, Verdict
 from airside.core.run import Identity
 from airside.core.tool import Tool
 from airside.policy.analysis.representatives import ABSENT
@@ -73,7 +73,7 @@ class Formulas:
         return z3.And([*parts, *self._facts(rule, certain), *self._values(rule, certain)])
 
     def _facts(self, rule: Conditions, certain: bool) -> Sequence[Any]:
-        space, parts = self._space, []
+        space, z3, parts = self._space, self._z3, []
         for key, axis, facts in (
             ("confidence", space.confidence, lambda value: Facts(at_us=1, confidence=value)),
             ("time", space.instant, lambda value: Facts(at_us=value)),
@@ -91,6 +91,9 @@ class Formulas:
             parts += self._marked(space.leaves, globs, rule.leaves != "none")
         if rule.origins is not None:
             parts += [self._origins(name, origins_of(said), certain) for name, said in rule.origins.items()]
+        if rule.named is not None:
+            chosen = [z3.And(a.present, a.origin.one_of(CHOSEN.__contains__)) for a in space.arguments.values()]
+            parts.append(z3.Or(chosen) if rule.named else z3.Not(z3.Or(chosen)))
         return parts
 
     def _values(self, rule: Conditions, certain: bool) -> Sequence[Any]:
