@@ -48,7 +48,7 @@ async def warden(task: Any, model: ModelClient, tools: ToolClient) -> Any:
 async def delegate(task: Any, model: ModelClient, tools: ToolClient) -> Any:
     """Hand the task on with a token that may not pay anna."""
     rule = {"name": "no-anna", "then": "deny", "tools": ["pay"], "arguments": {"to": {"equals": "anna"}}}
-    async with tools.narrowed(tools=["ask_clerk"], rules=[rule]) as weaker:
+    async with tools.narrowed(tools=["ask_clerk"], rules=[rule | {"because": "Anna wrote: never"}]) as weaker:
         return (await weaker.call("ask_clerk", task=task))["result"]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from airside.config.loading import load
 from airside.core.errors import AirsideError, Code
+from airside.core.ports import Query
 from airside.core.run import Role as KeyRole
 from airside.plane import Role
 from airside.server.serve import serving
@@ -152,6 +153,10 @@ async def test_a_narrower_token_hands_on_no_more_than_it_may_do(tmp_path: Path, 
             assert (await served.until(run_id, "succeeded", "failed"))["state"] == "succeeded"
         assert await result(served, refused) == {"refused": "policy_denied"}
         assert (await result(served, paid))["paid"] == "bert"
+        bodies = Query("test:bodies", "SELECT body FROM entries")
+        said = b"".join([bytes(row["body"]) for row in await served.plane.database.read(lambda tx: tx.fetch(bodies))])
+        assert b"token:no-anna" in said
+        assert b"Anna wrote" not in said, "what an agent writes is content, and the journal holds none"
 
 
 async def test_a_token_for_some_tools_is_for_no_other_of_the_agents_own(tmp_path: Path) -> None:

@@ -96,10 +96,13 @@ class Narrowing:
 
 
 def _caveat(rules: Sequence[dict[str, Any]]) -> list[str]:
-    """Return rules as the text of a policy, in a list of one, or of none; raises `invalid_request`."""
+    """Return rules as the text of a policy, in a list of one, or of none; raises `invalid_request`.
+
+    Why a rule is there stays out: what an agent writes is content, and would stand in the journal and before reviewers.
+    """
     if not rules:
         return []
-    text = canonical.encode({"rules": list(rules)})
+    text = canonical.encode({"rules": [{key: rule[key] for key in rule if key != "because"} for rule in rules]})
     if len(text) > RULES_BYTES_MAX:
         raise AirsideError(Code.LIMIT_EXCEEDED, f"the rules are over {RULES_BYTES_MAX} bytes")
     try:
