@@ -1,9 +1,10 @@
 """Which program can start containers on this machine: docker, podman or bubblewrap, tried and not only looked for."""
 
-import asyncio
 import shutil
 from collections.abc import Sequence
 from typing import Final
+
+from airside.linux.commands import last_line, run_to_end
 
 TRY_S: Final = 10.0
 _TRIALS: Final = {
@@ -24,27 +25,14 @@ async def working(wanted: str) -> tuple[str, str]:
     return "", "; ".join(problems)
 
 
-async def quietly(command: Sequence[str]) -> tuple[int, str]:
-    """Run a short command to its end; return its status and what it said. 124 if it did not end in time."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        async with asyncio.timeout(TRY_S):
-            said, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return 124, f"no answer within {TRY_S:g} s"
-    return process.returncode or 0, said.decode(errors="replace")
+async def remove(command: Sequence[str]) -> None:
+    """Run the command that removes a container; whether there was one does not matter."""
+    await run_to_end(command, TRY_S)
 
 
 async def _unusable(engine: str) -> str:
     command = _TRIALS[engine]
     if shutil.which(command[0]) is None:
         return "not installed"
-    status, said = await quietly(command)
-    return "" if status == 0 else (said.strip().splitlines() or ["it does not work"])[-1][:300]
+    status, said = await run_to_end(command, TRY_S)
+    return "" if status == 0 else last_line(said, "it does not work")

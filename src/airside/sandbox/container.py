@@ -84,7 +84,7 @@ class ContainerSandbox:
         try:
             return await self._run(command, (), talk, limits, None)
         finally:
-            await engines.quietly(containers.removal(engine, name))
+            await engines.remove(containers.removal(engine, name))
 
     async def _wrapped(self, talk: Conversation, limits: Limits) -> Result:
         group = cgroups.make(memory_bytes=limits.memory_bytes, processes=limits.processes + 2)  # bubblewrap's own two

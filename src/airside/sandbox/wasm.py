@@ -18,6 +18,7 @@ import structlog
 
 from airside.core.errors import AirsideError, Code
 from airside.linux import tree
+from airside.linux.commands import last_line, run_to_end
 from airside.sandbox import compiled, wire
 from airside.sandbox.conversation import Conversation, TalkedTooMuch, frame_bytes_max
 from airside.sandbox.port import CallTool, Limit, Limits, Meters, Result, limit_text
@@ -172,24 +173,11 @@ async def _prepared(folder: Path) -> compiled.Compiled:
     if place.complete:
         return place
     _log.info("sandbox_compiles", folder=str(folder), takes="one to two minutes, once")
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-m", "airside.sandbox.compiled", str(folder)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(COMPILE_TIMEOUT_S):
-            _, errors = await process.communicate()
-    except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        raise
-    if process.returncode:
-        said = errors.decode(errors="replace").strip().splitlines()
+    compiling = (sys.executable, "-I", "-m", "airside.sandbox.compiled", str(folder))
+    status, said = await run_to_end(compiling, COMPILE_TIMEOUT_S)
+    if status:
         raise AirsideError(
-            Code.MISCONFIGURED, f"the sandbox's engine could not be compiled: {said[-1] if said else 'it died'}"
+            Code.MISCONFIGURED, f"the sandbox's engine could not be compiled: {last_line(said, 'it died')}"
         )
     return place
 

@@ -23,6 +23,7 @@ from airside.core.tool import Tool
 from airside.gateways.tools import frames
 from airside.gateways.tools.faults import Fault, fault_error
 from airside.gateways.tools.printed import relay
+from airside.linux.commands import kept
 
 ENVIRONMENT_KEPT: Final = (
     "PATH",
@@ -269,7 +270,7 @@ class HostedTools:
 
 def environment(passed: list[str]) -> dict[str, str]:
     """Return the environment of the tool host: what Python needs, and what the operator passes by name."""
-    return {name: os.environ[name] for name in (*ENVIRONMENT_KEPT, *passed) if name in os.environ}
+    return kept((*ENVIRONMENT_KEPT, *passed))
 
 
 def _invoke(number: int, call: Call) -> frames.Invoke:

@@ -209,7 +209,7 @@ class BoxedAttempt:
         if self._server:
             self._server.close()
         if self._engine != "bubblewrap":
-            await engines.quietly(containers.removal(self._engine, self._name))
+            await engines.remove(containers.removal(self._engine, self._name))
         if self._group is not None:
             await asyncio.to_thread(self._group.remove)
         shutil.rmtree(self._folder, ignore_errors=True)

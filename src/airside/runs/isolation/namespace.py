@@ -1,6 +1,5 @@
 """Attempts in Linux namespaces: faults and malice are contained, and the gateway is the only way out."""
 
-import asyncio
 import sys
 from typing import Final
 from urllib.parse import urlsplit
@@ -8,6 +7,7 @@ from urllib.parse import urlsplit
 from msgspec import structs
 
 from airside.core.errors import AirsideError, Code
+from airside.linux.commands import last_line, run_to_end
 from airside.runs.isolation import wire
 from airside.runs.isolation.port import AttemptSpec
 from airside.runs.isolation.process import ProcessLauncher
@@ -39,18 +39,6 @@ class NamespaceLauncher(ProcessLauncher):
 
 async def unavailable() -> str:
     """Try the whole confinement once, in a process of its own; return why it cannot be had here, or nothing."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "airside.runs.isolation.probe"),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        async with asyncio.timeout(_PROBE_TIMEOUT_S):
-            printed, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return "the probe did not end in time"
-    lines = printed.decode(errors="replace").strip().splitlines()
-    return "" if process.returncode == 0 else (lines[-1] if lines else f"the probe ended with {process.returncode}")
+    probe = (sys.executable, "-P", "-m", "airside.runs.isolation.probe")
+    status, said = await run_to_end(probe, _PROBE_TIMEOUT_S)
+    return "" if status == 0 else last_line(said, f"the probe ended with {status}")

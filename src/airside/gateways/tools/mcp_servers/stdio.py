@@ -20,6 +20,8 @@ import mcp_types as types
 from mcp.shared.message import SessionMessage
 from msgspec import Struct
 
+from airside.linux.commands import kept
+
 LAUNCH: Final = str(Path(__file__).with_name("launch.py"))
 ENVIRONMENT_KEPT: Final = ("PATH", "LANG", "LC_ALL", "TZ")
 GARBAGE_LINES_MAX: Final = 100
@@ -83,7 +85,6 @@ class Stdio:
 
     async def _start(self, scratch: str) -> Process:
         program = self._program
-        environment = {name: os.environ[name] for name in ENVIRONMENT_KEPT if name in os.environ}
         limits = (str(os.getpid()), str(program.memory_bytes_max), str(program.open_files_max))
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", LAUNCH, *limits, *program.command),
@@ -91,7 +92,7 @@ class Stdio:
             stdout=PIPE,
             stderr=PIPE,
             cwd=program.folder or scratch,
-            env={**environment, "HOME": scratch, "TMPDIR": scratch, **program.environment},
+            env={**kept(ENVIRONMENT_KEPT), "HOME": scratch, "TMPDIR": scratch, **program.environment},
             start_new_session=True,
             limit=program.line_bytes_max,
         )
