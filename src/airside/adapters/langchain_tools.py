@@ -214,7 +214,8 @@ async def _gated(
             raise
         raise told from error
     plain = _plain(output, call_id)
-    if plain is not _NOT_PLAIN:
+    mistakable = isinstance(plain, dict) and bool(plain.keys() & {INTERRUPTED, _KEPT})  # for what is kept by us
+    if plain is not _NOT_PLAIN and not mistakable:
         return _told(tool, await run.gate.returned(permit, plain), call_id)
     await run.gate.returned(permit, _packed(output))
     return _annotated(output, permit)
