@@ -175,12 +175,11 @@ async def test_what_a_tool_returns_is_never_taken_for_what_the_adapter_keeps(hou
         return said
 
     who = await house.begin()
-    for attempt in range(2):
-        if attempt:
-            who = await house.again(who)
+    for _ in range(2):
         house.script += [calls(("note", {"text": "x"})), says("done")]
         agent = create_agent(model(house, who), [fetched])
         assert await langgraph.run(agent, "note", house.context(who)) == "done"
+        who = await house.again(who)
     assert [tool_results(request) for request in house.asked[1::2]] == [[json.dumps(said)]] * len(house.asked[1::2])
 
 
