@@ -177,10 +177,9 @@ async def test_what_a_tool_returns_is_never_taken_for_what_the_adapter_keeps(hou
     who = await house.begin()
     for _ in range(2):
         house.script += [calls(("note", {"text": "x"})), says("done")]
-        agent = create_agent(model(house, who), [fetched])
-        assert await langgraph.run(agent, "note", house.context(who)) == "done"
+        assert await langgraph.run(create_agent(model(house, who), [fetched]), "note", house.context(who)) == "done"
         who = await house.again(who)
-    assert [tool_results(request) for request in house.asked[1::2]] == [[json.dumps(said)]] * len(house.asked[1::2])
+    assert [tool_results(request) for request in house.asked[1::2]] == [[json.dumps(said)]] * 2
 
 
 async def test_commands_and_artifacts_come_back_from_the_journal(house: House) -> None:
