@@ -23,9 +23,9 @@ runs: {{isolation: inline, suspend_grace_s: 0.05}}
 policy: {{file: policy.yaml}}
 tools: {{modules: [tools], path: ["{ROOT}/tests/server"]}}
 agents:
-  hello: {{entry: "agents:hello", path: ["{ROOT}/tests/server"], model: any}}
-  sleeper: {{entry: "agents:sleeper", path: ["{ROOT}/tests/server"]}}
-  payer: {{entry: "agents:payer", path: ["{ROOT}/tests/server"], tools: [pay]}}
+  hello: {{entry: "served_agents:hello", path: ["{ROOT}/tests/server"], model: any}}
+  sleeper: {{entry: "served_agents:sleeper", path: ["{ROOT}/tests/server"]}}
+  payer: {{entry: "served_agents:payer", path: ["{ROOT}/tests/server"], tools: [pay]}}
 """
 POLICY = "rules: [{name: payments, then: ask, tools: [pay], because: a person looks at payments}]"
 

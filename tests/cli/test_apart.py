@@ -48,7 +48,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.mark.postgres
 def test_three_processes_serve_one_run(tmp_path: Path, postgres_url: str, start: Start) -> None:
-    agent = {"entry": "agents:hello", "path": [str(ROOT / "tests" / "server")], "model": "any"}
+    agent = {"entry": "served_agents:hello", "path": [str(ROOT / "tests" / "server")], "model": "any"}
     config = {
         "database": {"url": postgres_url},
         "runs": {"isolation": "process"},

@@ -220,7 +220,7 @@ async def test_a_local_tool_whose_process_died_is_held(plane: InMemoryPlane, run
 async def test_requests_that_differ_anywhere_have_different_names(plane: InMemoryPlane, run: Identity) -> None:
     key = await plane.keyring.subject(run.tenant_id, run.subject)
     other = await plane.keyring.subject(run.tenant_id, "someone else")
-    call = model_call(run)
+    call = model_call(run, identity=run)
     variants = [
         call,
         replace(call, name="other"),
@@ -229,7 +229,7 @@ async def test_requests_that_differ_anywhere_have_different_names(plane: InMemor
         replace(call, parts=(b"1", b"", b"2")),
         tool_call(run, READ, {}),
     ]
-    hashes = [named(variant, key).request_hash for variant in variants]
+    hashes = [named(replace(variant, identity=run), key).request_hash for variant in variants]
     assert len(set(hashes)) == len(hashes)
     assert named(call, other).request_hash != hashes[0]
     assert named(replace(call, call_id="x", token="y", timeout_s=1.0), key).request_hash == hashes[0]
@@ -320,4 +320,4 @@ def test_the_pieces_of_a_request_cannot_be_shifted_into_one_another(run: Identit
 
     call = model_call(run)
     shifted = [replace(call, name="ab", parts=(b"c",)), replace(call, name="a", parts=(b"bc",))]
-    assert len({named(variant, Plain()).request_hash for variant in shifted}) == 2
+    assert len({named(replace(variant, identity=run), Plain()).request_hash for variant in shifted}) == 2

@@ -58,10 +58,10 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     folder = tmp_path_factory.mktemp("airside")
     (folder / "policy.yaml").write_text(POLICY)
     agents = {
-        name: {"entry": f"agents:{name}", "path": [str(HERE)], "model": "any"}
+        name: {"entry": f"served_agents:{name}", "path": [str(HERE)], "model": "any"}
         for name in ("hello", "sleeper", "intruder")
     }
-    agents["payer"] = {"entry": "agents:payer", "path": [str(HERE)], "tools": ["pay"]}
+    agents["payer"] = {"entry": "served_agents:payer", "path": [str(HERE)], "tools": ["pay"]}
     settings = load(
         None,
         {},

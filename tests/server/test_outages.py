@@ -47,7 +47,7 @@ async def house(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
             "model_provider": "fake",
             "providers": {"fake": {"kind": "openai_compatible", "base_url": base_url, "api_key": KEY}},
             "models": {"any": {"provider": "fake", "model": "m", "price": {"input": 1, "output": 4}}},
-            "agents": {"hello": {"entry": "agents:hello", "path": [str(HERE)], "model": "any"}},
+            "agents": {"hello": {"entry": "served_agents:hello", "path": [str(HERE)], "model": "any"}},
             "resilience": {"breakers": {"consecutive_failures": 2, "cool_down_s": 0.3}},
         }
         settings = load(None, {}, **(known | changes))

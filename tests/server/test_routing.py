@@ -47,7 +47,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serve
                 for name in PRICE
             },
             agents={
-                name: {"entry": "agents:hello", "path": [str(HERE)], "model": model}
+                name: {"entry": "served_agents:hello", "path": [str(HERE)], "model": model}
                 for name, model in (("routed", "auto"), ("stuck", "sick"))
             },
             routing={"models": {"tiny": {"tier": "small"}, "large": {"tier": "frontier"}}},

@@ -1,7 +1,6 @@
 """`airside cache`: what the caches hold and save, why an answer would be given again, and clearing them."""
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
@@ -89,7 +88,7 @@ def forget(
 ) -> None:
     """Forget a tool's results, because what it reads has changed."""
     with session_of(context).client() as client:
-        found = client.delete(f"/api/v1/cache/tools/{quote(tool, safe='')}")
+        found = client.delete("/api/v1/cache/tools", tool=tool)
     show_json(found) if json_ else say(f"{found['entries']} results of {tool} are forgotten")
 
 

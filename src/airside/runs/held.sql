@@ -8,8 +8,9 @@ WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.state = 'held' ORDER
 -- name: queue
 -- What waits for somebody to look, the longest wait first, after the cursor (opened_us, call_id).
 SELECT c.run_id, c.call_id, c.name, c.attempt, c.opened_us, r.agent
-FROM runs r JOIN calls c ON c.tenant_id = r.tenant_id AND c.run_id = r.run_id
-WHERE r.state = 'held' AND r.tenant_id = :tenant_id AND c.state = 'held'
+FROM runs r CROSS JOIN calls c
+WHERE r.state = 'held' AND r.tenant_id = :tenant_id
+    AND c.tenant_id = r.tenant_id AND c.run_id = r.run_id AND c.state = 'held'
     AND (c.opened_us > :after_us OR (c.opened_us = :after_us AND c.call_id > :after_id))
 ORDER BY c.opened_us, c.call_id LIMIT :n
 

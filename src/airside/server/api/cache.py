@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
 from airside.gateways.models.caching import office
 from airside.gateways.tools.remembering.shelf import Shelf
@@ -42,9 +42,9 @@ async def tool_results(principal: Viewer, plane: PlaneOf) -> dict[str, Any]:
     return {"items": await Shelf(plane.database, plane.keyring).totals(principal.tenant_id)}
 
 
-@router.delete("/tools/{tool}")
+@router.delete("/tools")
 async def forget_tool_results(
-    tool: Annotated[str, Path(max_length=64)], principal: Operator, plane: PlaneOf
+    principal: Operator, plane: PlaneOf, tool: Annotated[str, Query(max_length=64, description="whose results")]
 ) -> dict[str, Any]:
     """Forget a tool's results, because what it reads has changed; for events that no tool call brings about."""
     shelf = Shelf(plane.database, plane.keyring)
