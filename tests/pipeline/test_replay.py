@@ -220,7 +220,7 @@ async def test_a_local_tool_whose_process_died_is_held(plane: InMemoryPlane, run
 async def test_requests_that_differ_anywhere_have_different_names(plane: InMemoryPlane, run: Identity) -> None:
     key = await plane.keyring.subject(run.tenant_id, run.subject)
     other = await plane.keyring.subject(run.tenant_id, "someone else")
-    call = model_call(run, identity=run)
+    call = replace(model_call(run), identity=run)
     variants = [
         call,
         replace(call, name="other"),
@@ -275,8 +275,8 @@ async def test_a_client_that_vanishes_while_it_claims_gives_the_record_back(
     again = await plane.next_attempt(run)
     claimed, finish, inner = asyncio.Event(), asyncio.Event(), plane.journal.claim
 
-    async def slow(identity: Identity, request_hash: bytes) -> Recorded | None:
-        recorded = await inner(identity, request_hash)
+    async def slow(identity: Identity, request_hash: bytes, request_key: bytes) -> Recorded | None:
+        recorded = await inner(identity, request_hash, request_key)
         claimed.set()
         await finish.wait()
         return recorded

@@ -7,6 +7,7 @@ nothing else, says the same byte for byte.
 import contextlib
 import json
 from collections import Counter
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -180,9 +181,9 @@ def again(permit: Permit) -> Any:
 
 def rebuilt(kind: str, message: str) -> Exception:
     """Return an exception of the class of that name, so that frameworks treat it and word it as they did the first."""
-    ahead: list[type[Exception]] = [Exception]
+    ahead: deque[type[Exception]] = deque([Exception])
     while ahead:
-        found = ahead.pop()
+        found = ahead.popleft()  # of two classes of a name, the one nearer to Python's own
         if found.__name__ == kind:
             for argument in (message, message[1:-1]):  # KeyError puts what it is given in quotes
                 with contextlib.suppress(Exception):  # classes with ways of their own
