@@ -6,8 +6,7 @@ nothing else, says the same byte for byte.
 
 import contextlib
 import json
-from collections import Counter
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
