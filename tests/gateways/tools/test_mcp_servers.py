@@ -154,16 +154,17 @@ async def test_a_session_ends_with_its_run_with_idleness_and_with_itself(desk: D
         desk.over.add(first.run_id)
         assert json.loads(await waiting)["pid"] != pid, "the place of the run that is over is free"
         assert not alive(pid)
-    async with desk.server("i", **hostile("tell", idle_s=0.2)):
+    async with desk.server("r", **hostile("tell", idle_s=0.2)):
         who = await desk.begin()
-        pid = json.loads(await desk.call(who, "i__act"))["pid"]
+        pid = json.loads(await desk.call(who, "r__act"))["pid"]
         async with asyncio.timeout(20):
             while alive(pid):  # whoever waits for the idle time may begin to wait only now
                 await desk.plane.clock.advance(1.0)
                 await asyncio.sleep(0.02)
-        os.kill(pid := json.loads(await desk.call(who, "i__act", again=1))["pid"], 9)
+        # a read: what was sent before the death is noticed may be asked again, where an effect would be held
+        os.kill(pid := json.loads(await desk.call(who, "r__act", again=1))["pid"], 9)
         await until(lambda: not alive(pid), "the server is dead")
-        assert json.loads(await desk.call(who, "i__act", again=2))["pid"] != pid, "a dead session is opened again"
+        assert json.loads(await desk.call(who, "r__act", again=2))["pid"] != pid, "a dead session is opened again"
 
 
 async def test_an_effect_whose_server_dies_is_held_and_a_read_is_tried_again(desk: Desk, tmp_path: Path) -> None:
