@@ -17,6 +17,7 @@ from airside.config.cache import CacheSettings
 from airside.config.context import ContextSettings
 from airside.config.egress import EgressSettings
 from airside.config.fields import Bytes, Seconds, Section, Usd
+from airside.config.guards import GuardSettings
 from airside.config.handoffs import HandoffSettings
 from airside.config.policy import PolicySettings
 from airside.config.provenance import ProvenanceSettings
@@ -213,6 +214,7 @@ class Settings(BaseSettings):
     provenance: ProvenanceSettings = ProvenanceSettings()
     handoffs: dict[str, HandoffSettings] = {}
     secrets: SecretSettings = SecretSettings()
+    guards: GuardSettings = GuardSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -1,0 +1,56 @@
+"""Settings of guards: what follows from what they find, by guard, agent, stage and place."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from airside.config.fields import Section
+
+GuardName = Literal[
+    "secrets",
+    "personal",
+    "injection",
+    "leakage",
+    "exfiltration",
+    "schema",
+    "rules",
+    "tools",
+    "refusal",
+    "toxicity",
+    "groundedness",
+]
+PlaceName = Literal["system", "user", "history", "result", "description", "answer", "arguments"]
+ModeName = Literal["off", "observe", "flag", "tokenise", "redact", "block"]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class GuardRule(Section):
+    """What follows where everything that it names fits; what it leaves empty fits all."""
+
+    guards: list[GuardName] = Field(default=[], max_length=20)
+    kinds: list[Name] = Field(default=[], max_length=200, description="EMAIL, PERSON, SECRET, or rules of a guard")
+    agents: list[Name] = Field(default=[], max_length=1_000)
+    stages: list[Name] = Field(default=[], max_length=10)
+    places: list[PlaceName] = Field(default=[], max_length=10)
+    score_min: float = Field(default=0.0, ge=0, le=1, description="findings that are less sure are left to later rules")
+    mode: ModeName
+
+
+class GuardSettings(Section):
+    """Guards. The first of `rules` that fits a finding decides; if none does, the guard's own mode. docs/guards.md."""
+
+    enabled: bool = True
+    on_failure: Literal["block", "flag"] = Field(
+        default="block", description="what a guard that fails does to the call"
+    )
+    modes: dict[GuardName, ModeName] = Field(
+        default={"secrets": "redact", "refusal": "observe"}, description="of findings that no rule fits; else `flag`"
+    )
+    rules: list[GuardRule] = Field(default=[], max_length=500)
+    text_bytes_max: int = Field(
+        default=16_777_216,
+        ge=1_024,
+        le=134_217_728,
+        description="a longer text is refused: it cannot be checked in time",
+    )
+    verdicts_max: int = Field(default=20_000, ge=0, le=10_000_000, description="texts whose findings are remembered")

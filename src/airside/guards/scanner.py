@@ -1,0 +1,49 @@
+"""Asks every detector about a text, once: findings are remembered under a keyed hash of the text."""
+
+import asyncio
+from collections.abc import Sequence
+from hashlib import blake2b
+from secrets import token_bytes
+from typing import Final
+
+from airside.core.errors import AirsideError, Code
+from airside.core.lru import Lru
+from airside.guards.detector import Detector
+from airside.guards.finding import Finding, Place
+from airside.guards.normalise.readings import Readings
+
+OFF_LOOP_BYTES: Final = 32_768
+
+
+class Scanner:
+    """Finds what all detectors find. Findings hold no text, so that what is remembered belongs to no tenant."""
+
+    def __init__(self, detectors: Sequence[Detector], *, text_bytes_max: int, verdicts_max: int) -> None:
+        self._at = {place: [detector for detector in detectors if place in detector.places] for place in Place}
+        self._text_bytes_max = text_bytes_max
+        self._known: Lru[bytes, tuple[Finding, ...]] = Lru(verdicts_max)
+        self._key = token_bytes(32)
+
+    async def scan(self, text: str, place: Place) -> tuple[Finding, ...]:
+        """Return what stands in a text, by place in it; raises `limit_exceeded` for one that is too long."""
+        data = text.encode("utf-8", "surrogatepass")
+        if len(data) > self._text_bytes_max:
+            raise AirsideError(
+                Code.LIMIT_EXCEEDED,
+                f"a text of {len(data)} bytes cannot be guarded; guards.text_bytes_max is {self._text_bytes_max}",
+            )
+        name = blake2b(data, key=self._key, digest_size=24, person=place.value.encode()).digest()
+        known = self._known.get(name)
+        if known is None:
+            if len(data) > OFF_LOOP_BYTES:
+                known = await asyncio.to_thread(self.scan_now, text, place)
+            else:
+                known = self.scan_now(text, place)
+            self._known.put(name, known)
+        return known
+
+    def scan_now(self, text: str, place: Place) -> tuple[Finding, ...]:
+        """Return what stands in a text, neither remembered nor looked up."""
+        readings = Readings(text)
+        found = [finding for detector in self._at[place] for finding in detector.find(readings, place)]
+        return tuple(sorted(found, key=lambda finding: (finding.start, -finding.end)))

@@ -1,0 +1,98 @@
+"""From findings to what follows: which mode each has here, and the text that goes on."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from airside.config.guards import GuardRule, GuardSettings
+from airside.guards.finding import Finding, Guard, Mode, Place
+
+_STRENGTH: Mapping[Mode, int] = {mode: strength for strength, mode in enumerate(Mode)}
+
+Replacement = Callable[[Finding, Mode, str], str]
+"""Returns what stands in the place of the found characters."""
+
+
+class Where(Struct, frozen=True):
+    """Whose call it is and where in it a text stands."""
+
+    agent: str
+    stage: str
+    place: Place
+
+
+class Judged(Struct, frozen=True):
+    """A finding with what follows from it."""
+
+    finding: Finding
+    mode: Mode
+
+
+class Modes:
+    """What follows from findings, by the settings."""
+
+    def __init__(self, settings: GuardSettings) -> None:
+        self._rules = tuple(settings.rules)
+        self._own = {guard: _own(settings, guard) for guard in Guard}
+
+    def judge(self, findings: Iterable[Finding], where: Where) -> tuple[Judged, ...]:
+        """Return the findings that count here; those of mode `off` are left out."""
+        judged = [Judged(finding, self._mode(finding, where)) for finding in findings]
+        return tuple(one for one in judged if one.mode is not Mode.OFF)
+
+    def _mode(self, finding: Finding, where: Where) -> Mode:
+        for rule in self._rules:
+            if _fits(rule, finding, where):
+                return Mode(rule.mode)
+        return self._own[finding.guard]
+
+
+def _own(settings: GuardSettings, guard: Guard) -> Mode:
+    return Mode(settings.modes.get(guard.value, "flag"))
+
+
+def _fits(rule: GuardRule, finding: Finding, where: Where) -> bool:
+    return (
+        (not rule.guards or finding.guard.value in rule.guards)
+        and (not rule.kinds or finding.kind in rule.kinds or finding.rule in rule.kinds)
+        and (not rule.agents or where.agent in rule.agents)
+        and (not rule.stages or where.stage in rule.stages)
+        and (not rule.places or where.place.value in rule.places)
+        and finding.score >= rule.score_min
+    )
+
+
+def strongest(judged: Iterable[Judged]) -> Mode:
+    """Return the hardest mode among them; `off` for none."""
+    return max((one.mode for one in judged), key=_STRENGTH.__getitem__, default=Mode.OFF)
+
+
+def rewritten(text: str, judged: Sequence[Judged], replacement: Replacement) -> str:
+    """Return a text with what is tokenised or redacted replaced; overlapping findings together, by the hardest."""
+    pieces: list[str] = []
+    at = 0
+    for one, start, end in _apart(judged):
+        pieces += (text[at:start], replacement(one.finding, one.mode, text[start:end]))
+        at = end
+    return "".join(pieces) + text[at:] if pieces else text
+
+
+def _apart(judged: Sequence[Judged]) -> list[tuple[Judged, int, int]]:
+    """Return spans to replace that do not touch, in their order, each with the finding that decides."""
+    replaced = [one for one in judged if _STRENGTH[one.mode] >= _STRENGTH[Mode.TOKENISE]]
+    replaced.sort(key=lambda one: (one.finding.start, -one.finding.end))
+    apart: list[tuple[Judged, int, int]] = []
+    for one in replaced:
+        start, end = one.finding.start, one.finding.end
+        if apart and start < apart[-1][2]:
+            before, begun, until = apart[-1]
+            decides = one if _STRENGTH[one.mode] > _STRENGTH[before.mode] else before
+            apart[-1] = (decides, begun, max(until, end))
+        else:
+            apart.append((one, start, end))
+    return apart
+
+
+def label(finding: Finding, _: Mode, __: str) -> str:
+    """Return what stands for a redacted value: its kind."""
+    return f"[{finding.kind}]"
