@@ -43,6 +43,7 @@ COMMANDS = {
     "routing": Place("airside.cli.routing", "Say how good answers were, learn from it, see what routing saves."),
     "drill": Place("airside.cli.drill.command", "See whether your limits contain runaway cost, overflow, outages."),
     "secrets": Place("airside.cli.secrets", "See which secrets are configured and can be had; write, rotate them."),
+    "guard": Place("airside.cli.guard", "See what guards find in a text; test and measure them."),
     "fsck": Place("airside.cli.fsck", "Check the whole database."),
     "tools": Place("airside.cli.tools", "See which tools there are, draft what they do, check what was confirmed."),
     "keys": Place("airside.cli.keys", "Make, list and revoke API keys."),

@@ -52,6 +52,8 @@ BUDGET_CREDITED: Final = "budget.credited"
 POLICY_CHANGED: Final = "policy.changed"
 POLICY_REJECTED: Final = "policy.rejected"
 TOOLS_LISTED: Final = "tools.listed"
+GUARD_CASE_ADDED: Final = "guard.case_added"
+GUARD_CASE_REMOVED: Final = "guard.case_removed"
 
 VERSIONS: Final[dict[str, int]] = {
     CALL_INTENT: 1,
@@ -92,6 +94,8 @@ VERSIONS: Final[dict[str, int]] = {
     POLICY_CHANGED: 1,
     POLICY_REJECTED: 1,
     TOOLS_LISTED: 1,
+    GUARD_CASE_ADDED: 1,
+    GUARD_CASE_REMOVED: 1,
 }
 """Every type and the version that is written today."""
 

