@@ -133,7 +133,7 @@ def keep(
     json_: Json = False,
 ) -> None:
     """Keep a text of which the guards were wrong, as a case that they must pass from now on."""
-    text = _text(file, 1_048_576)
+    text = _shown(_text(file, 1_048_576))
     body: dict[str, Any] = {"text": text, "place": place.value, "agent": agent, "run_id": run, "because": because}
     body["expect"] = [{"guard": guard} for guard in expect or ()]
     with session_of(context).client() as client:
