@@ -18,7 +18,8 @@ from airside.core.addresses import is_public
 from airside.core.clock import SystemClock
 from airside.core.run import RunState
 from airside.resilience.notices import DatabaseNotices
-from airside.runs.webhooks import PublicResolver, backoff_s, signature
+from airside.runs.outbox import backoff_s
+from airside.runs.webhooks import PublicResolver, signature
 from tests.runs.house import SECRET, TENANT, House, answer, eventually, house
 
 PRIVATE = """10.1.2.3 172.16.0.1 192.168.1.1 100.64.0.1 0.0.0.0 224.0.0.1 255.255.255.255 169.254.169.254 192.0.2.1

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import hmac
 import socket
-from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +26,7 @@ from airside.core.errors import AirsideError
 from airside.core.ports import Database, Row, Transaction
 from airside.core.run import TERMINAL
 from airside.journal.queries import load
+from airside.runs.outbox import again_us, take_due
 from airside.runs.record import RunRecord
 from airside.runs.signals import Signals
 
@@ -34,9 +34,6 @@ _SQL = load("airside.runs", "webhooks.sql")
 _log = structlog.get_logger(__name__)
 
 BATCH = 20
-BACKOFF_FIRST_S = 2.0
-BACKOFF_FACTOR = 3.0
-BACKOFF_S_MAX = 3_600.0
 ERROR_CHARACTERS_MAX = 300
 IDLE_S = 2.0
 
@@ -49,11 +46,6 @@ def signature(secret: str, delivery_id: str, timestamp_s: int, body: bytes) -> s
     key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     signed = f"{delivery_id}.{timestamp_s}.".encode() + body
     return "v1," + base64.b64encode(hmac.digest(key, signed, sha256)).decode()
-
-
-def backoff_s(tries: int) -> float:
-    """Return how long to wait after the n-th failed try: 2, 6, 18, … seconds, at most an hour."""
-    return float(min(BACKOFF_S_MAX, BACKOFF_FIRST_S * BACKOFF_FACTOR ** min(tries - 1, 20)))
 
 
 class PublicResolver(AbstractResolver):
@@ -120,14 +112,7 @@ class Webhooks:
 
     async def send_due(self) -> int:
         """Try each delivery that is due once, at most 20, and return how many there were."""
-
-        async def body(tx: Transaction) -> Sequence[Row]:
-            lease_us = int(2 * self._settings.timeout_s * SECOND_US)
-            return await tx.fetch(_SQL["take"], now_us=tx.now_us, until_us=tx.now_us + lease_us, n=BATCH)
-
-        if not await self._database.read(_any_due):
-            return 0
-        rows = await self._database.transact(body)
+        rows = await take_due(self._database, _SQL, at_most=BATCH, lease_s=2 * self._settings.timeout_s)
         await asyncio.gather(*(self._deliver(row) for row in rows))
         return len(rows)
 
@@ -155,7 +140,7 @@ class Webhooks:
                 tenant_id=row["tenant_id"],
                 delivery_id=row["delivery_id"],
                 state=state,
-                due_us=tx.now_us + int(backoff_s(row["tries"]) * SECOND_US),
+                due_us=again_us(tx, row["tries"]),
                 last_error=failure[:ERROR_CHARACTERS_MAX],
             )
 
@@ -202,7 +187,3 @@ def _is_private_literal(url: str) -> bool:
         return not is_public(host)
     except ValueError:
         return False
-
-
-async def _any_due(tx: Transaction) -> bool:
-    return await tx.one(_SQL["any_due"], now_us=tx.now_us) is not None

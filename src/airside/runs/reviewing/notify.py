@@ -5,7 +5,7 @@ later; what has no link yet gets its links at the moment it is sent, so that non
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -18,9 +18,9 @@ from airside.core.ports import Database, Row, Transaction
 from airside.core.run import Role
 from airside.journal import events
 from airside.journal.queries import load
+from airside.runs.outbox import again_us, take_due
 from airside.runs.reviewing import message
 from airside.runs.reviewing.links import Links, Verdict
-from airside.runs.webhooks import backoff_s
 
 _SQL = load("airside.runs.reviewing", "notify.sql")
 _APPROVALS = load("airside.runs", "approvals.sql")
@@ -65,14 +65,9 @@ class Notifier:
     async def send_due(self) -> int:
         """Try each notice that is due once, as far as threads are free; return how many were tried."""
         room = min(BATCH, THREADS - self._busy)
-        if room <= 0 or not await self._database.read(_any_due):
+        if room <= 0:
             return 0
-
-        async def take(tx: Transaction) -> Sequence[Row]:
-            lease_us = int(3 * self._settings.notify_timeout_s * SECOND_US)
-            return await tx.fetch(_SQL["take"], now_us=tx.now_us, until_us=tx.now_us + lease_us, n=room)
-
-        rows = await self._database.transact(take)
+        rows = await take_due(self._database, _SQL, at_most=room, lease_s=3 * self._settings.notify_timeout_s)
         await asyncio.gather(*(self._deliver(row) for row in rows))
         return len(rows)
 
@@ -143,7 +138,7 @@ class Notifier:
                 tenant_id=notice["tenant_id"],
                 notice_id=notice["notice_id"],
                 state=state,
-                due_us=tx.now_us + int(backoff_s(notice["tries"]) * SECOND_US),
+                due_us=again_us(tx, notice["tries"]),
                 last_error=failure[:ERROR_CHARACTERS_MAX],
             )
             if state in {"sent", "failed"}:
@@ -160,7 +155,3 @@ def _soon(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
 
 async def _look(tx: Transaction, names: dict[str, Any]) -> tuple[Row | None, int]:
     return await tx.one(_APPROVALS["get"], **names, now_us=tx.now_us), tx.now_us
-
-
-async def _any_due(tx: Transaction) -> bool:
-    return await tx.one(_SQL["any_due"], now_us=tx.now_us) is not None
