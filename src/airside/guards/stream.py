@@ -1,0 +1,158 @@
+"""Guarding a text while it arrives: what left is what would have left of the whole, wherever it was cut into pieces.
+
+The end of a text may still become part of a finding: so much of it is held back, at most `HOLD_CHARS`. What is longer
+than that (a key file's block) is replaced as soon as it is known for what it is, and swallowed up to its end. Text that
+has left is kept for a while as context for what follows, so that each piece costs what its own length costs.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+HOLD_CHARS: Final = 16_384
+"""How much of a text is held back at most."""
+
+CONTEXT_CHARS: Final = 256
+"""How much of what has left is looked at with what comes."""
+
+_HEAD_CHARS: Final = 128  # of what is swallowed, by which its end is known
+_TAIL_CHARS: Final = 1_024
+
+
+class Span(NamedTuple):
+    """Characters [start, end) of a text that do not leave as they are; `text` is None where nothing leaves from here."""
+
+    start: int
+    end: int
+    text: str | None
+
+
+Find = Callable[[str], Sequence[Span]]
+"""Returns what does not leave of a text, in order and apart."""
+
+OpenAt = Callable[[str], int | None]
+"""Returns from which character on the end of a text may still become part of a finding; None if none may."""
+
+
+def replaced(text: str, spans: Sequence[Span]) -> str:
+    """Return a whole text as it may leave: up to the first span that lets nothing leave."""
+    pieces, at = [], 0
+    for span in spans:
+        pieces.append(text[at : span.start])
+        if span.text is None:
+            return "".join(pieces)
+        pieces.append(span.text)
+        at = span.end
+    return "".join(pieces) + text[at:] if pieces else text
+
+
+class StreamText:
+    """One text on its way out. `altered`: what left differs from what came; `blocked`: nothing more will leave."""
+
+    def __init__(self, find: Find, open_at: OpenAt, *, hold_chars: int = HOLD_CHARS) -> None:
+        self._find = find
+        self._open_at = open_at
+        self._hold_chars = hold_chars
+        self._window = ""
+        self._from = 0  # where in the window begins what has not left
+        self._came = 0
+        self._swallowing = False
+        self.altered = False
+        self.blocked = False
+
+    @property
+    def left(self) -> int:
+        """How many characters, of the text as it came, have left or been replaced."""
+        return self._came - (len(self._window) - self._from)
+
+    def feed(self, text: str) -> str:
+        """Take a piece and return what may leave now."""
+        if self.blocked or not text:
+            return ""
+        self._came += len(text)
+        if self._swallowing:
+            return self._swallowed(text)
+        self._window += text
+        return self._on()
+
+    def finish(self) -> str:
+        """Return the rest: nothing more will come."""
+        return "" if self.blocked else self._released(len(self._window))
+
+    def _on(self) -> str:
+        start = self._open_at(self._window)
+        until = len(self._window) if start is None else max(start, self._from)
+        if len(self._window) - until > self._hold_chars:
+            return self._overlong(until)
+        return self._released(until)
+
+    def _released(self, until: int) -> str:
+        """Let the text leave up to there, or to where a finding begins that reaches further."""
+        if until <= self._from:
+            return ""
+        spans = [span for span in self._find(self._window) if span.end > self._from]
+        for span in spans:
+            if span.start < until < span.end:
+                until = max(span.start, self._from)
+        return self._left([span for span in spans if span.start < until], until)
+
+    def _left(self, spans: Sequence[Span], until: int) -> str:
+        pieces, at = [], self._from
+        for span in spans:
+            pieces.append(self._window[at : max(span.start, at)])
+            self.altered = True
+            if span.text is None:
+                self.blocked = True
+                self._from = max(span.start, at)
+                return "".join(pieces)
+            pieces.append(span.text)
+            at = span.end
+        pieces.append(self._window[at:until])
+        self._from = until
+        if self._from > 2 * CONTEXT_CHARS:
+            self._forget()
+        return "".join(pieces)
+
+    def _forget(self) -> None:
+        """Drop old context, up to a space: a word that is cut in two may look like another."""
+        cut = self._from - CONTEXT_CHARS
+        space = self._window.find(" ", cut, self._from)
+        cut = space if space >= 0 else cut
+        self._window = self._window[cut:]
+        self._from -= cut
+
+    def _overlong(self, start: int) -> str:
+        """Decide on more than may be held: known for what it is, it is replaced; else the oldest of it leaves."""
+        spans = [span for span in self._find(self._window) if span.end > self._from]
+        endless = next((span for span in spans if span.start <= start < span.end), None)
+        if endless is None:
+            return self._released(len(self._window) - self._hold_chars // 2)
+        head = self._window[endless.start :]
+        released = self._left([span for span in spans if span.end <= endless.start], max(endless.start, self._from))
+        if self.blocked or endless.text is None:
+            self.blocked = self.altered = True
+            return released
+        self.altered = self._swallowing = True
+        self._window = _kept(head)
+        self._from = len(self._window)
+        return released + endless.text
+
+    def _swallowed(self, text: str) -> str:
+        """Let nothing leave until what is being swallowed has ended, then what follows it."""
+        for at in range(0, len(text), _TAIL_CHARS // 2):
+            self._window = _kept(self._window + text[at : at + _TAIL_CHARS // 2])
+            self._from = len(self._window)
+            start = self._open_at(self._window)
+            if start is None or start >= _HEAD_CHARS:
+                spans = [span for span in self._find(self._window) if span.start < _HEAD_CHARS]
+                self._from = max((span.end for span in spans), default=len(self._window))
+                self._swallowing = False
+                self._window += text[at + _TAIL_CHARS // 2 :]
+                return self._on()
+        return ""
+
+
+def _kept(window: str) -> str:
+    """Return the beginning and the end of what is swallowed, by which its end is known."""
+    if len(window) <= _HEAD_CHARS + _TAIL_CHARS:
+        return window
+    return window[:_HEAD_CHARS] + window[-_TAIL_CHARS:]

@@ -1,0 +1,133 @@
+"""A guarded stream lets out exactly what would have left of the whole text, however it was cut into pieces."""
+
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airside.guards.stream import CONTEXT_CHARS, HOLD_CHARS, Span, StreamText, replaced
+
+_KEY = re.compile(r"\bsk-[a-z0-9]{8,20}\b")
+_PEM = re.compile(r"-----BEGIN KEY-----[^-]*(?:-----END KEY-----|\Z)")
+_OPEN = re.compile(
+    r"(?:\bs(?:k(?:-[a-z0-9]{0,20})?)?|[a-z0-9]+|-----BEGIN KEY-----[^-]*-{0,5}[A-Z KEY-]{0,16})\Z|-+[BEGIN KY]*-*\Z"
+)
+
+
+def found(text: str) -> list[Span]:
+    """Return the spans of planted keys and of key blocks, the earliest first."""
+    spans = [Span(m.start(), m.end(), "[SECRET]") for m in _KEY.finditer(text)]
+    spans += [Span(m.start(), m.end(), "[PRIVATE_KEY]") for m in _PEM.finditer(text)]
+    spans.sort()
+    apart: list[Span] = []
+    for span in spans:
+        if not apart or span.start >= apart[-1].end:
+            apart.append(span)
+    return apart
+
+
+def open_at(text: str) -> int | None:
+    """Return where the end of a text may still grow into one of them."""
+    match = _OPEN.search(text)
+    return match.start() if match else None
+
+
+def through(pieces: list[str], **limits: int) -> tuple[str, StreamText]:
+    """Return what leaves of a text in pieces."""
+    stream = StreamText(found, open_at, **limits)
+    return "".join([stream.feed(piece) for piece in pieces]) + stream.finish(), stream
+
+
+def cut(text: str, places: list[int]) -> list[str]:
+    """Return a text cut at places, wherever they point."""
+    at = [0, *sorted(place % (len(text) + 1) for place in places), len(text)]
+    return [text[begin:end] for begin, end in zip(at, at[1:], strict=False)]
+
+
+_PARTS = st.one_of(
+    st.sampled_from(
+        [
+            "sk-abcdefgh12",
+            "sk-short",
+            " sk-0123456789abcdefghij ",
+            "-----BEGIN KEY-----\nabc\n-----END KEY-----",
+            "sk",
+            "-",
+        ]
+    ),
+    st.text(alphabet="ask- \n19.", max_size=12),
+    st.text(max_size=6),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(_PARTS, max_size=12), st.lists(st.integers(0, 10_000), max_size=30))
+def test_any_chunking_lets_out_the_redaction_of_the_whole(parts: list[str], places: list[int]) -> None:
+    text = "".join(parts)
+    out, stream = through(cut(text, places))
+    assert out == replaced(text, found(text))
+    assert stream.left == len(text)
+    assert stream.altered == (out != text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 3), st.integers(1, 700), st.integers(0, 1_500))
+def test_old_context_is_forgotten_without_a_trace(before: int, step: int, gap: int) -> None:
+    text = "word " * (before * CONTEXT_CHARS) + "sk-abcdefgh12" + " x" * gap + " sk-abcdefgh99 end"
+    out, _ = through([text[at : at + step] for at in range(0, len(text), step)])
+    assert out == replaced(text, found(text))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 5_000), st.integers(0, 9_000), st.booleans())
+def test_what_is_longer_than_may_be_held_is_replaced_and_swallowed_to_its_end(
+    step: int, size: int, ended: bool
+) -> None:
+    block = "-----BEGIN KEY-----\n" + "QUJD" * size + ("\n-----END KEY-----" if ended else "")
+    text = "here: " + block + (" and sk-abcdefgh12 after" if ended else "")
+    out, stream = through([text[at : at + step] for at in range(0, len(text), step)], hold_chars=1_000)
+    assert out == replaced(text, found(text))
+    assert stream.left == len(text)
+
+
+def test_what_is_long_and_nothing_leaves_bounded() -> None:
+    stream = StreamText(found, open_at)
+    held, text = 0, "a" * 50
+    for _ in range(2_000):
+        stream.feed(text)
+        held = max(held, len(stream._window))
+    assert held <= HOLD_CHARS + 2 * CONTEXT_CHARS + len(text)
+    assert stream.left > 50_000
+
+
+def test_a_blocked_text_lets_nothing_out_from_the_finding_on() -> None:
+    def block(text: str) -> list[Span]:
+        return [Span(span.start, span.end, None) for span in found(text)]
+
+    for size in range(1, 12):
+        stream = StreamText(block, open_at)
+        text = "first sk-abcdefgh12 then sk-abcdefgh34 more"
+        out = "".join([stream.feed(text[at : at + size]) for at in range(0, len(text), size)]) + stream.finish()
+        assert out == "first "
+        assert stream.blocked
+
+
+def test_harmless_text_leaves_as_soon_as_it_is_known_to_be() -> None:
+    stream = StreamText(found, open_at)
+    assert stream.feed("Hello, ") == "Hello, "
+    assert stream.feed("wor") == ""
+    assert stream.feed("ld. ") == "world. "
+
+
+def test_cost_grows_with_what_is_new_only() -> None:
+    looked = 0
+
+    def count(text: str) -> list[Span]:
+        nonlocal looked
+        looked += len(text)
+        return found(text)
+
+    stream = StreamText(count, open_at)
+    for _ in range(4_000):
+        stream.feed("word ")
+    assert looked < 4_000 * (2 * CONTEXT_CHARS + 16)
