@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from airside.config.fields import Section
+from airside.config.spotlight import SpotlightSettings
 
 GuardName = Literal[
     "secrets",
@@ -36,6 +37,13 @@ class GuardRule(Section):
     mode: ModeName
 
 
+class RestoreRule(Section):
+    """Tools whose arguments get real values back in the place of placeholders."""
+
+    tools: list[Name] = Field(min_length=1, max_length=1_000, description="names; `*` stands for any text")
+    kinds: list[Name] = Field(default=[], max_length=200, description="EMAIL, PERSON, …; empty is every kind")
+
+
 class GuardSettings(Section):
     """Guards. The first of `rules` that fits a finding decides; if none does, the guard's own mode. docs/guards.md."""
 
@@ -47,6 +55,12 @@ class GuardSettings(Section):
         default={"secrets": "redact", "refusal": "observe"}, description="of findings that no rule fits; else `flag`"
     )
     rules: list[GuardRule] = Field(default=[], max_length=500)
+    restore: list[RestoreRule] = Field(
+        default=[], max_length=500, description="tools that see values instead of placeholders; others get the text"
+    )
+    placeholders_max: int = Field(
+        default=1_000, ge=0, le=100_000, description="values named in one run; beyond it they are redacted"
+    )
     text_bytes_max: int = Field(
         default=16_777_216,
         ge=1_024,
@@ -54,3 +68,4 @@ class GuardSettings(Section):
         description="a longer text is refused: it cannot be checked in time",
     )
     verdicts_max: int = Field(default=20_000, ge=0, le=10_000_000, description="texts whose findings are remembered")
+    spotlight: SpotlightSettings = SpotlightSettings()

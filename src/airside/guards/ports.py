@@ -18,7 +18,10 @@ class Placeholders(Protocol):
     """Names values for one run, the same value always by the same placeholder: `<PERSON_1>`."""
 
     async def names(self, who: Identity, values: Sequence[Value]) -> Mapping[Value, str]:
-        """Return the placeholder of each value, made durable before it is returned."""
+        """Return the placeholder of each value, made durable before it is returned; values that get none are left out.
+
+        New ones are numbered in the order of `values`. Raises AirsideError if they cannot be made durable.
+        """
         ...
 
     async def values(self, who: Identity, text: str) -> Mapping[str, Value]:
@@ -27,8 +30,12 @@ class Placeholders(Protocol):
 
 
 class Risks(Protocol):
-    """Remembers what a run has come across. Never blocks a call and never fails."""
+    """Remembers what a run has come across. Taking in never blocks a call and never fails."""
 
     def rose(self, who: Identity, place: Place, finding: Finding) -> None:
         """Take in a finding that makes the run riskier."""
+        ...
+
+    async def of(self, who: Identity) -> float:
+        """Return how risky a run is, from 0 to 1; raises AirsideError if that cannot be known."""
         ...

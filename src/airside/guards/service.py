@@ -5,12 +5,14 @@ from typing import Any, Final
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from airside.config.guards import GuardSettings
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Notices
 from airside.core.run import Identity
 from airside.guards.finding import Finding, Mode, Place
+from airside.guards.placeholders.spelling import put_back
 from airside.guards.ports import Placeholders, Risks, Value
 from airside.guards.scanner import Scanner
 from airside.guards.verdict import Judged, Modes, Where, label, rewritten
@@ -30,11 +32,11 @@ class Checked(Struct, frozen=True):
     @property
     def blocked(self) -> Judged | None:
         """The finding for which the call must be refused, if there is one."""
-        return next((one for one in self.judged if one.mode is Mode.BLOCK), None)
+        return blocking(self.judged)
 
 
 class Guards:
-    """Scans, judges, rewrites, and tells whoever must know."""
+    """Scans, judges, rewrites, and tells whoever must know. `placeholders` and `risks` are what it does so with."""
 
     def __init__(
         self,
@@ -45,11 +47,11 @@ class Guards:
         notices: Notices,
         stage_of: Callable[[str], str],
     ) -> None:
+        self.placeholders = placeholders
+        self.risks = risks
         self._settings = settings
         self._scanner = scanner
         self._modes = Modes(settings)
-        self._placeholders = placeholders
-        self._risks = risks
         self._notices = notices
         self._stage_of = stage_of
 
@@ -58,33 +60,68 @@ class Guards:
 
         A finding of mode `block` is the caller's to raise (`refusal`): it knows what of the call stays.
         """
+        return await self.judged(who, text, await self.found(who, text, place), place)
+
+    async def found(self, who: Identity, text: str, place: Place) -> Sequence[Finding]:
+        """Return what stands in a text; raises `guard_blocked` if a guard fails, unless it is only to flag.
+
+        There is no time limit: detectors are linear, the text's length is bounded, and nothing else can end a thread.
+        """
         try:
-            findings = await self._scanner.scan(text, place)
+            return await self._scanner.scan(text, place)
         except AirsideError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a guard fails of, nothing passes unchecked
-            findings = self._failed(who, place, error)
-        return await self.judged(who, text, findings, place)
+            return self._failed(who, place, error)
 
     async def judged(self, who: Identity, text: str, findings: Sequence[Finding], place: Place) -> Checked:
         """Return what follows from findings, those of a scan or of a check that needs more than the text."""
+        judged = self.judge(who, findings, place)
+        return await self.rewrite(who, text, judged) if judged else Checked(text)
+
+    def judge(self, who: Identity, findings: Sequence[Finding], place: Place) -> tuple[Judged, ...]:
+        """Return the findings that count, with what follows from each; the run's risk rises and operators are told."""
+        if not findings:
+            return ()
         judged = self._modes.judge(findings, Where(who.agent, self._stage_of(who.agent), place))
-        if not judged:
-            return Checked(text)
         self._tell(who, place, judged)
-        values = {_value(one.finding, text) for one in judged if one.mode is Mode.TOKENISE}
-        names = await self._placeholders.names(who, sorted(values)) if values else {}
+        return judged
+
+    async def rewrite(self, who: Identity, text: str, judged: Sequence[Judged]) -> Checked:
+        """Return a text with what is tokenised or redacted replaced; what gets no placeholder is redacted, and said so.
+
+        Raises `journal_unavailable` if placeholders cannot be made durable, unless guards that fail are only to flag:
+        then those values are redacted.
+        """
+        values = [_value(one.finding, text) for one in judged if one.mode is Mode.TOKENISE]
+        names = await self._named(who, values) if values else {}
 
         def replacement(finding: Finding, mode: Mode, found: str) -> str:
             name = names.get(_value(finding, text)) if mode is Mode.TOKENISE else None
             return name or label(finding, mode, found)
 
-        return Checked(rewritten(text, judged, replacement), judged)
+        said = tuple(_without_name(one, text, names) for one in judged)
+        return Checked(rewritten(text, judged, replacement), said)
+
+    async def restored(self, who: Identity, text: str) -> str:
+        """Return a text with the values of this run's placeholders, for whoever they belong to."""
+        if "<" not in text:
+            return text
+        values = await self.placeholders.values(who, text)
+        return put_back(text, {name: value.text for name, value in values.items()})
+
+    async def _named(self, who: Identity, values: Sequence[Value]) -> Mapping[Value, str]:
+        try:
+            return await self.placeholders.names(who, values)
+        except AirsideError as error:
+            self._tell_failed(who, "placeholders", error.code.value)
+            if self._settings.on_failure == "flag":
+                return {}
+            raise
 
     def _failed(self, who: Identity, place: Place, error: Exception) -> tuple[Finding, ...]:
         """Tell operators that a guard has failed, and close the call unless it is only to flag."""
-        _log.error("guard_failed", place=place.value, error=type(error).__name__)
-        self._notices.tell(who.tenant_id, FAILED, {"key": place.value, "place": place.value, "run": who.run_id})
+        self._tell_failed(who, place.value, type(error).__name__)
         if self._settings.on_failure == "flag":
             return ()
         raise AirsideError(
@@ -93,11 +130,15 @@ class Guards:
             details={"not_sent": True, "unbilled": True},
         ) from None
 
+    def _tell_failed(self, who: Identity, place: str, error: str) -> None:
+        _log.error("guard_failed", place=place, error=error)
+        self._notices.tell(who.tenant_id, FAILED, {"key": place, "place": place, "error": error, "run": who.run_id})
+
     def _tell(self, who: Identity, place: Place, judged: Sequence[Judged]) -> None:
         """Raise the run's risk and tell operators of what is more than observed."""
         for one in judged:
             if one.mode in _NOTED:
-                self._risks.rose(who, place, one.finding)
+                self.risks.rose(who, place, one.finding)
                 told = {"guard": one.finding.guard.value, "rule": one.finding.rule, "mode": one.mode.value}
                 self._notices.tell(
                     who.tenant_id,
@@ -106,8 +147,20 @@ class Guards:
                 )
 
 
+def blocking(judged: Sequence[Judged]) -> Judged | None:
+    """Return the finding for which a call must be refused, if there is one."""
+    return next((one for one in judged if one.mode is Mode.BLOCK), None)
+
+
 def _value(finding: Finding, text: str) -> Value:
     return Value(finding.kind, text[finding.start : finding.end])
+
+
+def _without_name(one: Judged, text: str, names: Mapping[Value, str]) -> Judged:
+    """Return a finding as it was followed: a value that got no placeholder was redacted."""
+    if one.mode is not Mode.TOKENISE or _value(one.finding, text) in names:
+        return one
+    return replace(one, mode=Mode.REDACT)
 
 
 def note(judged: Sequence[Judged], place: Place, part: int = 0) -> list[Mapping[str, Any]]:
@@ -127,10 +180,12 @@ def note(judged: Sequence[Judged], place: Place, part: int = 0) -> list[Mapping[
     ]
 
 
-def refusal(one: Judged, place: Place) -> AirsideError:
-    """Return the error of a call that a finding blocks."""
+def refusal(one: Judged, place: Place, *, sent: bool = False) -> AirsideError:
+    """Return the error of a call that a finding blocks; `sent` where it was made, and what it brought is withheld."""
+    what = f"the {one.finding.guard.value} guard blocked a text of the {place.value} (rule {one.finding.rule})"
+    unsent = {} if sent else {"not_sent": True, "unbilled": True}
     return AirsideError(
         Code.GUARD_BLOCKED,
-        f"the {one.finding.guard.value} guard blocked a text of the {place.value} (rule {one.finding.rule})",
-        details={"not_sent": True, "unbilled": True, "guards": note([one], place)},
+        f"the call was made, but {what}" if sent else what,
+        details={**unsent, "guards": note([one], place)},
     )

@@ -3,11 +3,18 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from airside.config.guards import GuardRule, GuardSettings
 from airside.guards.finding import Finding, Guard, Mode, Place
 
 _STRENGTH: Mapping[Mode, int] = {mode: strength for strength, mode in enumerate(Mode)}
+
+_OF_EFFECTS: Mapping[Mode, Mode] = {Mode.TOKENISE: Mode.FLAG, Mode.REDACT: Mode.BLOCK}
+"""What follows in arguments instead: they say what shall happen, and nothing else may happen in its place.
+
+What must not go on stops the call; what only has to be kept from a model does not.
+"""
 
 Replacement = Callable[[Finding, Mode, str], str]
 """Returns what stands in the place of the found characters."""
@@ -36,8 +43,10 @@ class Modes:
         self._own = {guard: _own(settings, guard) for guard in Guard}
 
     def judge(self, findings: Iterable[Finding], where: Where) -> tuple[Judged, ...]:
-        """Return the findings that count here; those of mode `off` are left out."""
+        """Return the findings that count here; those of mode `off` are left out. Arguments are never rewritten."""
         judged = [Judged(finding, self._mode(finding, where)) for finding in findings]
+        if where.place is Place.ARGUMENTS:
+            judged = [replace(one, mode=_OF_EFFECTS.get(one.mode, one.mode)) for one in judged]
         return tuple(one for one in judged if one.mode is not Mode.OFF)
 
     def _mode(self, finding: Finding, where: Where) -> Mode:
