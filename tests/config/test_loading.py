@@ -10,6 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from airside.config.approvals import ConfidenceSource, EscalationStep, NotifyTarget, TwoPerson
 from airside.config.egress import EgressGrantSettings
+from airside.config.guards import GuardRule
 from airside.config.handoffs import HandoffSettings
 from airside.config.loading import find_file, load
 from airside.config.provenance import AnchorSettings, ListingSettings, RelationSettings
@@ -101,6 +102,7 @@ def test_the_example_mentions_every_setting() -> None:
     tree["handoffs"]["NAME"] = HandoffSettings(agent="x").model_dump()
     tree["secrets"]["stores"]["NAME"] = StoreSettings(kind="env").model_dump()
     tree["secrets"]["grants"] = GrantSettings(secret="secret://a/b", tools=["x"]).model_dump()
+    tree["guards"]["rules"] = GuardRule(mode="flag").model_dump()
     tree["approvals"]["targets"]["NAME"] = NotifyTarget(url=SecretStr("json://x")).model_dump()
     tree["approvals"]["escalation"] = EscalationStep().model_dump()
     tree["approvals"]["two_person"] = TwoPerson().model_dump()

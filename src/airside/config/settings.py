@@ -25,6 +25,7 @@ from airside.config.resilience import NoticeSettings, RateSettings, ResilienceSe
 from airside.config.routing import FallbackSettings, RoutingSettings
 from airside.config.sandbox import SandboxSettings
 from airside.config.secrets import SecretSettings
+from airside.config.spotlight import SpotlightSettings
 from airside.config.tools import ToolSettings
 
 
@@ -125,6 +126,7 @@ class AgentSettings(Section):
     progress: ProgressSettings | None = None
     context: ContextSettings | None = Field(default=None, description="beats the section `context`")
     cache: Literal["off", "exact", "semantic"] | None = Field(default=None, description="beats `cache.mode`")
+    spotlight: SpotlightSettings | None = Field(default=None, description="beats the section `guards.spotlight`")
     env_pass: list[str] = Field(default=[], description="environment variables it may see; an ungated grant")
     prompt: list[str] = Field(default=[], description="paths in its input that are the user's own words; empty is all")
     plan: Path | None = Field(default=None, description="plan of runs that are given none; docs/provenance.md")
