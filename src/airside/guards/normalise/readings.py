@@ -2,29 +2,10 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
 
+from airside.guards.normalise.reading import Reading
 
-class Reading(NamedTuple):
-    """One form of a text. `starts[i]` is where character i of the form begins in the text as it came; None: the same.
-
-    `via` are the transformations that led here, the outermost first; `whole` is the span, in the text as it came, of
-    the part that was decoded: what is found inside a decoded part has that span.
-    """
-
-    text: str
-    via: tuple[str, ...] = ()
-    starts: Sequence[int] | None = None
-    whole: tuple[int, int] | None = None
-
-    def span(self, start: int, end: int) -> tuple[int, int]:
-        """Return where characters [start, end) of this form stand in the text as it came."""
-        if self.whole is not None:
-            return self.whole
-        if self.starts is None:
-            return start, end
-        last = self.starts[end - 1] if end > start else self.starts[start]
-        return self.starts[start], max(last + 1, self.starts[end] if end < len(self.starts) else last + 1)
+__all__ = ["Reading", "Readings"]
 
 
 class Readings:
@@ -40,5 +21,15 @@ class Readings:
 
     @cached_property
     def decoded(self) -> Sequence[Reading]:
-        """Parts that were written in another encoding, read; bounded in depth, number and size."""
+        """Parts that were written in another encoding, read, with their case; bounded in depth, number and size."""
         return ()
+
+    @cached_property
+    def texts(self) -> Sequence[Reading]:
+        """All forms that keep case: the text as it came and what is decoded. For secrets and other exact values."""
+        return (self.raw, *self.decoded)
+
+    @cached_property
+    def folds(self) -> Sequence[Reading]:
+        """All forms without disguise: the text and what is decoded, folded. For words."""
+        return (self.folded,)
