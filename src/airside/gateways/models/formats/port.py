@@ -46,7 +46,8 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
     `parts` are the pieces by which it is hashed and stored: one per item of the conversation, then the parameters.
     `include_usage` is whether the client wants the usage at the end of a stream (other formats than Chat always do).
     `headers` go with it to an upstream of the same format. `long_cache` is whether it may ask for a prompt cache of an
-    hour, which costs more to write.
+    hour, which costs more to write. `rewriting` names what guards have replaced in it, and is empty if nothing: two
+    requests of the same `parts` and another rewriting are not asked the same.
     """
 
     format: "Format"
@@ -59,6 +60,7 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
     include_usage: bool = True
     headers: Mapping[str, str] = _NO_HEADERS
     long_cache: bool = False
+    rewriting: bytes = b""
 
     @property
     def input_tokens_bound(self) -> int:
@@ -83,12 +85,16 @@ class Delivered(Protocol):
 class Delta(Struct, frozen=True):
     """A piece of an upstream's stream that may leave before the outcome is durable.
 
-    `frame` are its bytes as they came, for a client of the same format; `kind` and `text` are what it says.
+    `frame` are its bytes as they came, for a client of the same format; `kind` and `text` are what it says. `part`
+    names the text that it goes on with, which has ended when another begins; empty where a format has one text of a
+    kind, to which it may come back. `also` is what else stands in the frame to be read: a refusal, a citation.
     """
 
     frame: bytes
     kind: Literal["text", "thinking", ""] = ""
     text: str = ""
+    part: str = ""
+    also: str = ""
 
 
 class Reader(Protocol):

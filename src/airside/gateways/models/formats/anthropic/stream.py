@@ -275,7 +275,10 @@ def event_frame(kind: str, data: bytes) -> bytes:
 def _said(frame: bytes, event: Mapping[str, Any]) -> Delta:
     """Return what an event says. A block may begin with some of its text."""
     spoken = event.get("delta") or event.get("content_block") or {}
-    text, thinking = spoken.get("text"), spoken.get("thinking")
+    text, thinking, part = spoken.get("text"), spoken.get("thinking"), str(event.get("index", ""))
     if isinstance(text, str) and text:
-        return Delta(frame, "text", text)
-    return Delta(frame, "thinking", thinking) if isinstance(thinking, str) and thinking else Delta(frame)
+        return Delta(frame, "text", text, part)
+    if isinstance(thinking, str) and thinking:
+        return Delta(frame, "thinking", thinking, part)
+    citation = spoken.get("citation")
+    return Delta(frame, also=_encode(citation).decode()) if citation else Delta(frame)

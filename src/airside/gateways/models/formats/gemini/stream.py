@@ -59,6 +59,7 @@ class Assembler:
         self._candidate: dict[str, Any] = {}
         self._parts: list[dict[str, Any]] = []
         self._pieces: list[str] = []  # of the last part's text
+        self._at: list[str] = []  # which part of the response each part of the last event belongs to
         self._withholding = False
         self._silent = b""  # frames without text, kept until text follows: a retry stays possible
 
@@ -103,15 +104,16 @@ class Assembler:
     def _said(self, frame: bytes, parts: list[dict[str, Any]]) -> list[Delta]:
         """Return what an event says, part by part; its bytes go with the first."""
         said = []
-        for part in parts:
+        for part, at in zip(parts, self._at, strict=True):
             self._delivered.note(part)
-            said.append(Delta(frame, kind_of(part), part["text"]) if part["text"] else Delta(frame))
+            said.append(Delta(frame, kind_of(part), part["text"], at) if part["text"] else Delta(frame))
             frame = b""
         return said or [Delta(frame)]
 
     def _take(self, response: dict[str, Any]) -> list[dict[str, Any]]:
         """Merge an event and return its parts."""
         candidates = response.pop("candidates", None) or []
+        self._at = []
         for name, item in response.items():
             known = self._response.get(name)
             if name == "usageMetadata" and isinstance(known, dict) and isinstance(item, dict):
@@ -133,6 +135,7 @@ class Assembler:
         self._candidate["content"] = {**self._candidate.get("content", {}), **content}
         for part in parts:
             self._add(part)
+            self._at.append(str(len(self._parts)))
         return list(parts)
 
     def _add(self, part: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ DONE = b"data: [DONE]\n\n"
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.encode
 _CHUNK = "chat.completion.chunk"
+_KNOWN = frozenset({"role", "content", "reasoning_content", "reasoning"})
 
 
 class Delivered:
@@ -92,10 +93,13 @@ class Assembler:
                 return None
         if self._silent:
             frame, self._silent = self._silent + frame, b""
-        text = delta.get("content")
-        if text:
+        text, thought = delta.get("content"), _thought(delta)
+        if len(delta) == 1 and text:
             return Delta(frame, "text", text)
-        return Delta(frame, "thinking", _thought(delta))
+        also = "".join([item for name, item in delta.items() if name not in _KNOWN and isinstance(item, str)])
+        if text:
+            return Delta(frame, "text", text, also=also + thought)
+        return Delta(frame, "thinking", thought, also=also)
 
     def _choice(self, event: bytes) -> dict[str, Any] | None:
         """Return the choice of a chunk, if it has one, and keep what else it says; raises BrokenAnswer."""

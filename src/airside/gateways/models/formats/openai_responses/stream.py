@@ -19,6 +19,7 @@ _ENDS = frozenset({"response.completed", "response.incomplete"})
 _STARTS = frozenset({"response.created", "response.in_progress", "response.queued"})
 _LIVE_ITEMS = frozenset({"message", "reasoning"})
 _TEXT = "response.output_text.delta"
+_ANNOTATION = "response.output_text.annotation.added"
 _THINKING = frozenset({"response.reasoning_summary_text.delta", "response.reasoning_text.delta"})
 _LIVE = _THINKING | {_TEXT, "response.refusal.delta"}
 _PASSING = frozenset({"server_error", "rate_limit_exceeded", "vector_store_timeout"})
@@ -113,9 +114,12 @@ class Assembler:
             return None
         leaving, self._silent = [*self._silent, (event, data)], []
         frames = b"".join([self._sent(event, data) for event, data in leaving])
+        part = str(events.place(event))
         if kind in _THINKING:
-            return Delta(frames, "thinking", text)
-        return Delta(frames, "text", text) if kind == _TEXT else Delta(frames)
+            return Delta(frames, "thinking", text, part)
+        if kind == _TEXT:
+            return Delta(frames, "text", text, part)
+        return Delta(frames, also=text or (_encode(event).decode() if kind == _ANNOTATION else ""))
 
     def _sent(self, event: dict[str, Any], data: bytes) -> bytes:
         if type(event.get("sequence_number")) is not int:
