@@ -1,0 +1,1 @@
+"""Texts that try to give orders that are not theirs to give: injections and jailbreaks."""

@@ -1,0 +1,113 @@
+"""What phrases mean together: which concepts near each other are a sign of which kind of attack, and how strong a one.
+
+Kinds follow published taxonomies: OWASP LLM01 (2025); Shen et al., "Do Anything Now" (2024); Greshake et al., "Not
+what you've signed up for" (2023); Wei et al., "Jailbroken" (2023); Kang et al., "Exploiting programmatic behavior"
+(2023); Anil et al., "Many-shot jailbreaking" (2024); Invariant Labs on tool poisoning and HiddenLayer on policy
+puppetry (2025).
+A weak sign is no finding; weak signs of one window add up.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+SENTENCE: Final = 40  # characters between two phrases of one sentence
+PASSAGE: Final = 250  # of one passage
+
+
+class Signal(Struct, frozen=True):
+    """One sign. With `second`, both concepts stand within `gap` characters, in one sentence unless `across`.
+
+    `user` and `foreign` are how strong it is in the user's words and in those of tools, documents and descriptions;
+    of a sign that may stand `times` times, every different phrase counts.
+    """
+
+    family: str
+    first: str
+    second: str | None = None
+    gap: int = SENTENCE
+    user: float = 0.0
+    foreign: float = 0.0
+    across: bool = False
+    times: int = 1
+
+
+OVERRIDE: Final = (
+    Signal("override", "override", "own_rules", user=0.72, foreign=0.85),
+    Signal("override", "override", "rules", gap=20, user=0.25, foreign=0.35),
+    Signal("override", "override", "secret", user=0.6, foreign=0.75),
+    Signal("override", "own_rules", "void", user=0.55, foreign=0.7),
+)
+JAILBREAK: Final = (
+    Signal("persona", "become", "unbound", gap=PASSAGE, across=True, user=0.45, foreign=0.6),
+    Signal("persona", "become", "persona", user=0.5, foreign=0.5),
+    Signal("persona", "become", "mode", gap=80, user=0.5, foreign=0.55),
+    Signal("persona", "become", "ai", gap=60, user=0.12, foreign=0.2),
+    Signal("persona", "become", "comply", gap=PASSAGE, across=True, user=0.35, foreign=0.4),
+    Signal("persona", "become", user=0.06, foreign=0.08, times=3),
+    Signal("persona", "persona", user=0.15, foreign=0.15, times=3),
+    Signal("persona", "answers", user=0.15, foreign=0.15, times=3),
+    Signal("unrestricted", "unbound", user=0.15, foreign=0.12, times=4),
+    Signal("unrestricted", "unbound", "comply", gap=PASSAGE, across=True, user=0.3, foreign=0.3),
+    Signal("unrestricted", "ai", "unbound", gap=80, user=0.25, foreign=0.25),
+    Signal("unrestricted", "hypothetical", "unbound", gap=PASSAGE, across=True, user=0.3, foreign=0.2),
+    Signal("mode", "enable", "mode", gap=25, user=0.5, foreign=0.55),
+    Signal("mode", "mode", user=0.15, foreign=0.15),
+    Signal("mode", "mode", "unbound", gap=PASSAGE, across=True, user=0.4, foreign=0.4),
+    Signal("refusal_suppression", "comply", user=0.18, foreign=0.12, times=4),
+    Signal("prefix", "opening", user=0.3, foreign=0.3, times=2),
+    Signal("prefix", "opening", "comply", gap=PASSAGE, across=True, user=0.25, foreign=0.25),
+    Signal("authority", "authority", user=0.2, foreign=0.25),
+    Signal("authority", "authority", "own_secret", gap=PASSAGE, across=True, user=0.3, foreign=0.3),
+    Signal("hypothetical", "hypothetical", user=0.08, foreign=0.04, times=2),
+    Signal("persona", "ai", user=0.03, foreign=0.05, times=2),
+)
+EXTRACTION: Final = (
+    Signal("prompt_extraction", "leak", "own_secret", user=0.68, foreign=0.75),
+    Signal("prompt_extraction", "show", "own_secret", gap=30, user=0.52, foreign=0.62),
+    Signal("prompt_extraction", "leak", "secret", user=0.5, foreign=0.6),
+    Signal("prompt_extraction", "show", "secret", gap=25, user=0.25, foreign=0.35),
+    Signal("prompt_extraction", "own_secret", user=0.1, foreign=0.1),
+)
+INDIRECT: Final = (
+    Signal("addressed", "address", user=0.3, foreign=0.45),
+    Signal("addressed", "address", "task", gap=PASSAGE, across=True, user=0.35, foreign=0.45),
+    Signal("addressed", "address", "send", gap=PASSAGE, across=True, user=0.3, foreign=0.35),
+    Signal("addressed", "address", "act", gap=PASSAGE, across=True, user=0.3, foreign=0.35),
+    Signal("addressed", "address", "override", gap=PASSAGE, across=True, user=0.3, foreign=0.35),
+    Signal("concealment", "conceal", user=0.2, foreign=0.35, times=2),
+    Signal("concealment", "send", "conceal", gap=PASSAGE, across=True, user=0.15, foreign=0.35),
+    Signal("concealment", "act", "conceal", gap=PASSAGE, across=True, user=0.15, foreign=0.3),
+    Signal("new_task", "task", user=0.1, foreign=0.18, times=3),
+    Signal("new_task", "task", "send", gap=PASSAGE, across=True, user=0.12, foreign=0.3),
+    Signal("new_task", "task", "act", gap=PASSAGE, across=True, user=0.1, foreign=0.25),
+    Signal("theft", "send", "data", gap=80, user=0.15, foreign=0.35),
+    Signal("theft", "leak", "data", user=0.2, foreign=0.35),
+    Signal("theft", "data", "carry", gap=150, across=True, user=0.25, foreign=0.35),
+    Signal("theft", "carry", "data", gap=150, across=True, user=0.25, foreign=0.35),
+    Signal("tool_poisoning", "before_tool", user=0.1, foreign=0.2, times=2),
+    Signal("tool_poisoning", "before_tool", "data", gap=PASSAGE, across=True, user=0.25, foreign=0.45),
+    Signal("tool_poisoning", "before_tool", "conceal", gap=PASSAGE, across=True, user=0.3, foreign=0.45),
+    Signal("important", "important", user=0.1, foreign=0.2),
+    Signal("important", "important", "task", gap=PASSAGE, across=True, user=0.25, foreign=0.4),
+    Signal("important", "important", "before_tool", gap=PASSAGE, across=True, user=0.25, foreign=0.4),
+    Signal("important", "important", "override", gap=PASSAGE, across=True, user=0.25, foreign=0.35),
+    Signal("hidden", "hidden", "task", gap=PASSAGE, across=True, user=0.25, foreign=0.45),
+    Signal("hidden", "hidden", "ai", gap=PASSAGE, across=True, user=0.25, foreign=0.45),
+    Signal("hidden", "hidden", "override", gap=PASSAGE, across=True, user=0.2, foreign=0.3),
+    Signal("hidden", "hidden", "conceal", gap=PASSAGE, across=True, user=0.3, foreign=0.45),
+)
+FORGERY: Final = (
+    Signal("role_token", "token", user=0.5, foreign=0.65, times=2),
+    Signal("role_heading", "heading", user=0.2, foreign=0.25, times=2),
+    Signal("role_heading", "heading", "override", gap=PASSAGE, across=True, user=0.35, foreign=0.4),
+    Signal("role_heading", "heading", "become", gap=PASSAGE, across=True, user=0.25, foreign=0.35),
+    Signal("role_heading", "heading", "task", gap=PASSAGE, across=True, user=0.3, foreign=0.4),
+    Signal("role_heading", "heading", "unbound", gap=PASSAGE, across=True, user=0.4, foreign=0.4),
+    Signal("policy_puppetry", "config", user=0.35, foreign=0.35, times=4),
+    Signal("policy_puppetry", "config", "comply", gap=PASSAGE, across=True, user=0.25, foreign=0.25),
+    Signal("payload_splitting", "split", "follow", gap=PASSAGE, across=True, user=0.45, foreign=0.45),
+    Signal("payload_splitting", "split", user=0.12, foreign=0.12, times=3),
+    Signal("encoded_request", "decode", "follow", gap=120, across=True, user=0.55, foreign=0.6),
+)
+SIGNALS: Final = (*OVERRIDE, *JAILBREAK, *EXTRACTION, *INDIRECT, *FORGERY)
