@@ -1,7 +1,7 @@
 """Asks every detector about a text, once: findings are remembered under a keyed hash of the text."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from hashlib import blake2b
 from secrets import token_bytes
 from typing import Final
@@ -9,7 +9,7 @@ from typing import Final
 from airside.core.errors import AirsideError, Code
 from airside.core.lru import Lru
 from airside.guards.detector import Detector
-from airside.guards.finding import Finding, Place
+from airside.guards.finding import Finding, Guard, Place
 from airside.guards.normalise.readings import Readings
 
 OFF_LOOP_BYTES: Final = 32_768
@@ -42,8 +42,9 @@ class Scanner:
             self._known.put(name, known)
         return known
 
-    def scan_now(self, text: str, place: Place) -> tuple[Finding, ...]:
-        """Return what stands in a text, neither remembered nor looked up."""
+    def scan_now(self, text: str, place: Place, only: Container[Guard] = frozenset(Guard)) -> tuple[Finding, ...]:
+        """Return what `only` these guards find in a text, neither remembered nor looked up."""
         readings = Readings(text)
-        found = [finding for detector in self._at[place] for finding in detector.find(readings, place)]
+        asked = [detector for detector in self._at[place] if detector.guard in only]
+        found = [finding for detector in asked for finding in detector.find(readings, place)]
         return tuple(sorted(found, key=lambda finding: (finding.start, -finding.end)))

@@ -49,6 +49,14 @@ class Modes:
             judged = [replace(one, mode=_OF_EFFECTS.get(one.mode, one.mode)) for one in judged]
         return tuple(one for one in judged if one.mode is not Mode.OFF)
 
+    def altering(self, where: Where) -> frozenset[Guard]:
+        """Return the guards whose findings may change, or hold back, a text that stands there."""
+        altering = {guard for guard, mode in self._own.items() if _alters(mode)}
+        for rule in self._rules:
+            if _alters(Mode(rule.mode)) and _reaches(rule, where):
+                altering.update([Guard(guard) for guard in rule.guards] or Guard)
+        return frozenset(altering)
+
     def _mode(self, finding: Finding, where: Where) -> Mode:
         for rule in self._rules:
             if _fits(rule, finding, where):
@@ -64,11 +72,21 @@ def _fits(rule: GuardRule, finding: Finding, where: Where) -> bool:
     return (
         (not rule.guards or finding.guard.value in rule.guards)
         and (not rule.kinds or finding.kind in rule.kinds or finding.rule in rule.kinds)
-        and (not rule.agents or where.agent in rule.agents)
-        and (not rule.stages or where.stage in rule.stages)
-        and (not rule.places or where.place.value in rule.places)
+        and _reaches(rule, where)
         and finding.score >= rule.score_min
     )
+
+
+def _reaches(rule: GuardRule, where: Where) -> bool:
+    return (
+        (not rule.agents or where.agent in rule.agents)
+        and (not rule.stages or where.stage in rule.stages)
+        and (not rule.places or where.place.value in rule.places)
+    )
+
+
+def _alters(mode: Mode) -> bool:
+    return _STRENGTH[mode] >= _STRENGTH[Mode.TOKENISE]
 
 
 def strongest(judged: Iterable[Judged]) -> Mode:

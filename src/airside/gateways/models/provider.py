@@ -1,6 +1,6 @@
 """The port between the model gateway and the places that answer, and the table of which model is answered where."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from airside.config.settings import ModelSettings
 from airside.core.call import Call, Outcome
 from airside.core.errors import AirsideError, Code
-from airside.gateways.models.formats.port import Delivered, ModelRequest
+from airside.gateways.models.formats.port import Delivered, Delta, Format, ModelRequest, Writer
 from airside.gateways.models.pricing import Price, configured
 
 
@@ -24,11 +24,28 @@ class Route(Struct, frozen=True):
     context_tokens: int = 0
 
 
+class Gate(Protocol):
+    """What a stream passes on its way to its client, where guards look at it while it arrives."""
+
+    def begin(self, face: Format, delivered: Delivered) -> Delivered:
+        """Return the note that the reader of an upstream of the client's own format keeps, in place of `delivered`."""
+        ...
+
+    async def passed(self, deltas: Sequence[Delta], writer: Writer | None) -> bytes:
+        """Take what has come and return what leaves now: frames as they came, or what the writer makes of the text."""
+        ...
+
+    def sent(self) -> None:
+        """Note in the call's `delivered` that what `passed` returned has been sent."""
+        ...
+
+
 class Ask(Struct, frozen=True):
     """A model call's payload: what is asked of a provider.
 
     `delivered` notes what a stream's client has been sent, `headers` are those that a stream starts with, `told` those
     that steps add to any answer. `output_tokens_max` is the installation's own limit of what is reserved and allowed.
+    A stream passes `gate` if there is one.
     """
 
     request: ModelRequest
@@ -37,6 +54,7 @@ class Ask(Struct, frozen=True):
     headers: list[tuple[bytes, bytes]]
     output_tokens_max: int
     told: list[tuple[bytes, bytes]] = msgspec.field(default_factory=list)
+    gate: Gate | None = None
 
 
 def on_route(call: Call, route: Route) -> Call:

@@ -165,13 +165,18 @@ class HttpProvider:
     async def _stream(self, call: Call, ask: Ask, language: Format, response: Response) -> bytes:
         """Pass a stream on while it arrives; return the assembled answer in the upstream's language."""
         assert call.sink is not None, "only a streaming call streams"
-        face, unframed = ask.request.format, self._service.unframed()
+        face, unframed, gate = ask.request.format, self._service.unframed(), ask.gate
         same = language.name == face.name
-        reader = language.reader(ask.delivered if same else None)
+        noted = gate.begin(face, ask.delivered) if gate is not None and same else ask.delivered
+        reader = language.reader(noted if same else None)
         writer = None if same else face.writer(ask.request, ask.delivered, _begun(call, ask))
         async for chunk in response.chunks():
             deltas = reader.feed(unframed(chunk) if unframed else chunk)
-            if writer is None:
+            if gate is not None:
+                frames = await gate.passed(deltas, writer) if deltas else b""
+                if frames:
+                    gate.sent()
+            elif writer is None:
                 frames = b"".join([delta.frame for delta in deltas])
             else:
                 frames = b"".join([writer.say(delta) for delta in deltas])

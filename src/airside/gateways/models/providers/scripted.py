@@ -110,7 +110,10 @@ async def _speak(text: str, answer: Answer, call: Call, ask: Ask, delay_s: float
     for word in words:
         if delay_s:
             await asyncio.sleep(delay_s / len(words))
-        await call.sink.write(writer.say(Delta(b"", "text", word)))
+        said = Delta(b"", "text", word)
+        frames = writer.say(said) if ask.gate is None else await ask.gate.passed([said], writer)
+        if frames:
+            await call.sink.write(frames)
 
 
 def _usage(said: script.Answer, ask: Ask, granted: int) -> Usage:
