@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from airside.config.fields import Section
+from airside.config.personal import PersonalSettings
 from airside.config.spotlight import SpotlightSettings
 
 GuardName = Literal[
@@ -69,3 +70,4 @@ class GuardSettings(Section):
     )
     verdicts_max: int = Field(default=20_000, ge=0, le=10_000_000, description="texts whose findings are remembered")
     spotlight: SpotlightSettings = SpotlightSettings()
+    personal: PersonalSettings = PersonalSettings()
