@@ -39,12 +39,17 @@ EDIT_NOTE: Final = "A reviewer changed the arguments of this call before it ran.
 
 
 class Permit(Struct, frozen=True):
-    """The answer of authorize: run the tool with `arguments`, or `result` or `error` is what it came to before."""
+    """The answer of authorize: run the tool with `arguments`, or `result` or `error` is what it came to before.
+
+    The arguments are other than those asked about if a reviewer has `edited` them, or values of placeholders were
+    `restored` in them.
+    """
 
     decision: str
     call_id: str
     arguments: dict[str, Any] = {}
     edited: bool = False
+    restored: bool = False
     result: Any = None
     error: dict[str, Any] | None = None
 
@@ -52,6 +57,11 @@ class Permit(Struct, frozen=True):
     def recorded(self) -> bool:
         """Whether the tool has run already, in this attempt's past."""
         return self.decision == "recorded"
+
+    @property
+    def changed(self) -> bool:
+        """Whether the tool is to be run with other arguments than those asked about."""
+        return self.edited or self.restored
 
     def told(self, result: Any) -> Any:
         """Return the result as the agent is told it: with a reviewer's edit, if there was one."""
@@ -104,24 +114,28 @@ class Gate:
     async def returned(self, permit: Permit, result: Any) -> Any:
         """Report what a tool returned, and return it as the agent is to be told: as JSON, with its keys in order.
 
-        Raises ToolRaised if it cannot be kept: too large, or no text.
+        Raises ToolRaised if it cannot be kept: too large, or no text; ToolRefused if guards block it.
         """
+        return permit.told(in_order(await self.kept(permit, result)))
+
+    async def kept(self, permit: Permit, result: Any) -> Any:
+        """Report what a tool returned, and return it as it is kept: as JSON, as guards have left it."""
         value = pydantic_core.to_jsonable_python(result, serialize_unknown=True, inf_nan_mode="strings")
         try:
-            await self._report(permit, {"result": value})
+            answer = await self._report(permit, {"result": value})
         except ToolRefused as refusal:
             if refusal.code not in _UNFIT:
                 raise
             unfit = ToolRaised("ToolRaised", f"the tool ran, but its result cannot be kept: {refusal.message}")
             raise await self.raised(permit, unfit) from refusal
-        return permit.told(in_order(value))
+        return answer.get("result", value)
 
     async def raised(self, permit: Permit, error: BaseException) -> BaseException:
         """Report what a tool raised, and return what is to be raised: the same, as far as the journal keeps it."""
         kind, message = type(error).__name__, str(error)
         kept = message[: max(MESSAGE_CHARS_MAX - len(kind), 0)]
-        await self._report(permit, {"error": {"type": kind, "message": kept}})
-        later = rebuilt(kind, kept)
+        answer = await self._report(permit, {"error": {"type": kind, "message": kept}})
+        later = rebuilt(kind, answer.get("error", {}).get("message", kept))
         return error if repr(later) == repr(error) else later
 
     async def run(
@@ -141,7 +155,7 @@ class Gate:
         if permit.recorded:
             return again(permit)
         try:
-            result = await function(permit.arguments if permit.edited else arguments)
+            result = await function(permit.arguments if permit.changed else arguments)
         except Exception as error:
             told = await self.raised(permit, error)
             if told is error:
@@ -161,11 +175,13 @@ class Gate:
             again(permit)
         return permit.arguments
 
-    async def _report(self, permit: Permit, what: dict[str, Any]) -> None:
+    async def _report(self, permit: Permit, what: dict[str, Any]) -> dict[str, Any]:
         body = {"call_id": permit.call_id, **what}
         if permit.edited:
             body["arguments"] = permit.arguments
-        _tell_clock(await self._gateways.post("/v1/tools/report", body, ToolRefused))
+        answer: dict[str, Any] = await self._gateways.post("/v1/tools/report", body, ToolRefused)
+        _tell_clock(answer)
+        return answer
 
 
 def again(permit: Permit) -> Any:

@@ -197,7 +197,7 @@ async def _gated(
             return _again(tool, permit, call_id)
     except ToolRefused as refusal:
         return _refused(tool, call_id, refusal)
-    if permit.edited:
+    if permit.changed:
         given = {**{name: given[name] for name in given.keys() - arguments.keys()}, **permit.arguments}
     try:
         output = await call(given)
@@ -217,8 +217,9 @@ async def _gated(
     mistakable = isinstance(plain, dict) and bool(plain.keys() & {INTERRUPTED, _KEPT})  # for what is kept by us
     if plain is not _NOT_PLAIN and not mistakable:
         return _told(tool, await run.gate.returned(permit, plain), call_id)
-    await run.gate.returned(permit, _packed(output))
-    return _annotated(output, permit)
+    packed = _packed(output)
+    kept = await run.gate.kept(permit, packed)
+    return _annotated(output, permit) if kept == packed else _unpacked(tool, kept, permit, call_id)
 
 
 def _refused(tool: BaseTool, call_id: str | None, refusal: ToolRefused) -> ToolMessage:
@@ -241,8 +242,7 @@ def _again(tool: BaseTool, permit: Permit, call_id: str | None) -> Any:
         while True:  # the interrupts that have been answered return, the first other one raises
             interrupt(kept[INTERRUPTED][0] if kept[INTERRUPTED] else None)
     if _KEPT in kept:
-        kind, data = kept[_KEPT]
-        return _annotated(_serializer.loads_typed((kind, base64.b64decode(data))), permit)
+        return _unpacked(tool, kept, permit, call_id)
     return _told(tool, again(permit), call_id)
 
 
@@ -277,6 +277,16 @@ def _packed(output: Any) -> dict[str, Any]:
     kind, data = _serializer.dumps_typed(output)
     said = output.content if isinstance(output, ToolMessage) else None
     return {_KEPT: [kind, base64.b64encode(data).decode()], "content": said}
+
+
+def _unpacked(tool: BaseTool, kept: Mapping[str, Any], permit: Permit, call_id: str | None) -> Any:
+    """Return a packed output again; of one that guards have changed there is what it said, as they left it."""
+    kind, data = kept[_KEPT]
+    try:
+        output = _serializer.loads_typed((kind, base64.b64decode(data, validate=True)))
+    except ValueError:
+        return _told(tool, permit.told(kept.get("content")), call_id)
+    return _annotated(output, permit)
 
 
 def _annotated(output: Any, permit: Permit) -> Any:

@@ -113,7 +113,7 @@ class LocalToolGate(AbstractCapability[Any]):
             raise _for_whom(refusal) from refusal
         if permit.recorded:
             return _recorded(permit)
-        if permit.edited:
+        if permit.changed:
             args = _validated(ctx, tool_def.name, permit.arguments)
         try:
             result = await handler(args)
@@ -128,7 +128,7 @@ class LocalToolGate(AbstractCapability[Any]):
         if not _rich(result):
             return await self._gate.returned(permit, result)
         kept = {_RICH: _rich_values.dump_python(result, mode="json")}
-        await self._gate.returned(permit, kept)
+        kept = await self._gate.kept(permit, kept)
         return permit.told(_rich_values.validate_python(in_order(kept)[_RICH]))
 
 

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from msgspec import Struct
 
 from airside.composition.ground import Ground
+from airside.composition.guards import open_guards
 from airside.composition.model_gateway import model_routes, open_model_gateway
 from airside.composition.pipelines import pipeline
 from airside.composition.provenance import Manifests, Provenance
@@ -29,13 +30,13 @@ class Gateways(Struct, frozen=True):
 
 async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitStack) -> Gateways:
     """Start the tool host and make both gateways around the one pipeline."""
-    afterwork = Afterwork(ground.clock)
+    afterwork, guards = Afterwork(ground.clock), open_guards(ground, stack)
     stack.push_async_callback(afterwork.drain, SETTLE_S)
     routes = model_routes(ground)
     manifest_of = Manifests()
-    provenance = Provenance(ground, manifest_of)
-    steps = pipeline(ground, services, afterwork, routes, provenance.witness)
+    provenance = Provenance(ground, manifest_of, guards.placeholders)
+    steps = pipeline(ground, services, afterwork, routes, provenance.witness, guards)
     models = open_model_gateway(ground, services, steps, routes, stack)
-    tools = await open_tool_gateway(ground, services, steps, afterwork, provenance.tools(), stack)
+    tools = await open_tool_gateway(ground, services, steps, afterwork, provenance.tools(), guards, stack)
     manifest_of.are_in(tools.catalogue)
     return Gateways({**models, **tools.paths}, tools.host, tools.catalogue)

@@ -22,8 +22,11 @@ from airside.gateways.models.provider import Routes
 from airside.gateways.models.threads import Threads
 from airside.gateways.tools.fit import Fit
 from airside.gateways.tools.gateway import rebuild, tool_of
+from airside.gateways.tools.guarding.arguments import Arguments, again
+from airside.gateways.tools.guarding.restore import Restore
 from airside.gateways.tools.remembering.shelf import Shelf
 from airside.gateways.tools.remembering.step import Remembering
+from airside.guards.service import Guards
 from airside.pipeline.afterwork import Afterwork
 from airside.pipeline.approve import Approve
 from airside.pipeline.breaker import Breaker
@@ -46,7 +49,12 @@ from airside.runs.services import RunServices
 
 
 def pipeline(
-    ground: Ground, services: RunServices, afterwork: Afterwork, routes: Routes, provenance: Witness
+    ground: Ground,
+    services: RunServices,
+    afterwork: Afterwork,
+    routes: Routes,
+    provenance: Witness,
+    guards: Guards,
 ) -> Callable[[Forward], Forward]:
     """Return the one pipeline, in the order that is the design: see docs/architecture.md."""
     settings, clock = ground.settings, ground.clock
@@ -56,19 +64,24 @@ def pipeline(
     asides = Asides(compose([replay, *calling], ask_provider), routes, EMBEDDINGS)
     bytes_max = settings.server.body_bytes_max
     histories = Histories(ground.backend.database, ground.keyring, bytes_max=bytes_max)
-    evidence = Evidence(witnesses(ground, services, provenance), tool_of, clock)
+    evidence = Evidence(witnesses(ground, services, provenance, guards), tool_of, clock)
+    restore = Restore(guards.placeholders, settings.guards.restore, ground.keyring)
+    arguments = Arguments(guards)
+    asked_again = again(restore, arguments, evidence.gathered)
     steps: list[Step] = [
         Identify(identities, clock),
         histories,
         Threads(histories, bytes_max=bytes_max),
+        restore,
         replay,
         Deadline(clock),
         Rate(ground.resilience.call_rates),
         _progress(ground, services),
         Fit(granted_only(settings)),
+        arguments,
         evidence,
         Permit(policy, tool_of),
-        Approve(services.approvals, policy, tool_of, evidence.gathered, rebuild, ground.keyring),
+        Approve(services.approvals, policy, tool_of, asked_again, rebuild, ground.keyring),
         Context(_context_of(settings), Leaving(asides), ground.resilience.notices),
         cache_step(ground, afterwork, asides),
         Remembering(Shelf(ground.backend.database, ground.keyring), ground.keyring),

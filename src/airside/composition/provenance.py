@@ -13,6 +13,7 @@ from airside.gateways.tools.catalogue import Execute, ToolCatalogue
 from airside.gateways.tools.provenance.commit import COMMIT_PLAN, CommitPlan
 from airside.gateways.tools.provenance.past import Past
 from airside.gateways.tools.provenance.witness import ProvenanceWitness
+from airside.guards.ports import Placeholders
 from airside.policy.plans.plan import Plan
 from airside.policy.provenance.declared import Anchor, Declared, Listing, Relation
 
@@ -37,7 +38,7 @@ class Manifests:
 class Provenance:
     """The parts that know of runs' pasts, around one memory of them."""
 
-    def __init__(self, ground: Ground, manifest_of: Callable[[str], Tool | None]) -> None:
+    def __init__(self, ground: Ground, manifest_of: Callable[[str], Tool | None], placeholders: Placeholders) -> None:
         settings, database = ground.settings, ground.backend.database
         self._past = Past(
             database,
@@ -46,6 +47,7 @@ class Provenance:
             declared(settings.provenance),
             {name: agent.prompt for name, agent in settings.agents.items()},
             runs_max=settings.provenance.runs_max,
+            placeholders=placeholders,
         )
         self.witness = ProvenanceWitness(self._past, database, plans(settings), ground.secrets.watch)
         self._commit = CommitPlan(self._past, database, ground.keyring)

@@ -16,6 +16,7 @@ from airside.core.tool import Tool
 from airside.gateways.http import Asgi, Caller
 from airside.gateways.tools.catalogue import Execute, ToolCatalogue
 from airside.gateways.tools.gateway import ToolGateway
+from airside.gateways.tools.guarding.results import Results
 from airside.gateways.tools.hosted import HostedTools
 from airside.gateways.tools.json_post import JsonPost, typed
 from airside.gateways.tools.local import LocalFace
@@ -24,6 +25,7 @@ from airside.gateways.tools.pins import Pins
 from airside.gateways.tools.recall import RECALL, Recall
 from airside.gateways.tools.remembering.outdate import Outdate
 from airside.gateways.tools.remembering.shelf import Shelf
+from airside.guards.service import Guards
 from airside.pipeline.afterwork import Afterwork
 from airside.pipeline.compose import compose
 from airside.pipeline.settle import Settle
@@ -49,6 +51,7 @@ async def open_tool_gateway(
     steps: Callable[[Forward], Forward],
     afterwork: Afterwork,
     of_provenance: BuiltIn,
+    guards: Guards,
     stack: AsyncExitStack,
 ) -> OpenTools:
     """Start the tool host, connect to every source of tools, and make the gateway around them."""
@@ -64,7 +67,9 @@ async def open_tool_gateway(
     await open_sources(ground, catalogue, said, stack, ways_out)
 
     pins = Pins(database, catalogue)
+    results = Results(guards)
     last: list[Step] = [
+        results,
         Outdate(Shelf(database, ground.keyring)),
         egress_step(settings, ground.secrets, ground.resilience.notices, ground.clock),
     ]
@@ -73,7 +78,7 @@ async def open_tool_gateway(
     body_bytes_max = settings.server.body_bytes_max
     mcp = McpFace(gateway, catalogue, services.identities, body_bytes_max=body_bytes_max, pins=pins)
     await stack.enter_async_context(mcp.running())
-    local = _local(ground, services, gateway, afterwork)
+    local = _local(ground, services, gateway, afterwork, results)
     paths: Mapping[str, Asgi] = {
         "/mcp": mcp,
         "/v1/tools/authorize": local.authorize,
@@ -90,7 +95,9 @@ def _own(ground: Ground, services: RunServices, stack: AsyncExitStack) -> BuiltI
     return [(RECALL, recall), *[(tool, handoffs) for tool in handoffs.tools()]]
 
 
-def _local(ground: Ground, services: RunServices, gateway: ToolGateway, afterwork: Afterwork) -> LocalFace:
+def _local(
+    ground: Ground, services: RunServices, gateway: ToolGateway, afterwork: Afterwork, results: Results
+) -> LocalFace:
     journal, keyring = ground.backend.journal, ground.keyring
     return LocalFace(
         gateway,
@@ -99,6 +106,7 @@ def _local(ground: Ground, services: RunServices, gateway: ToolGateway, afterwor
         Settle(journal, keyring, afterwork),
         services.identities.reporter,
         ground.resilience.breakers,
+        results,
         body_bytes_max=ground.settings.server.body_bytes_max,
     )
 

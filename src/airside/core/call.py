@@ -112,7 +112,8 @@ class Call(Struct, frozen=True, kw_only=True):
     `token` is the bearer credential as presented (never journaled) and `run_header` the optional `X-Airside-Run`.
     `identity` is None until the `identify` step has run. `parts` are the canonical request in pieces, each stored once
     (a model request: one piece per message, then the parameters; a tool call: its arguments). `arguments` are a tool
-    call's arguments as values, for rules and approvals. `payload` belongs to the gateway that made the call.
+    call's arguments as values, for rules and approvals; `said` are they as the agent wrote them, where values were put
+    in the place of placeholders since (None: they are the same). `payload` belongs to the gateway that made the call.
     `part_ids` are the keyed content ids of `parts`, filled in with `request_hash` by `replay`; so is `request_key`, by
     which a side effect that the same attempt asks for again is known to be the same one. `maybe_sent` is set when an
     earlier try of the call may have reached the world.
@@ -157,6 +158,7 @@ class Call(Struct, frozen=True, kw_only=True):
     deadline_s: float = inf
     secrets: Mapping[str, str] = _NOTHING
     facts: Facts = NO_FACTS
+    said: Mapping[str, Any] | None = None
 
     @property
     def who(self) -> Identity:

@@ -96,7 +96,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     before this call (`untrusted`, `secret`, or names of sources as `untrusted:inbox`). `leaves` names what would leave
     with this call and must not: `argument: secret stripe`, `argument: unknown link`. `moved` holds sums by their
     counter's name, as they stand. `confidence` is calibrated; None when there is no calibration to rely on. `stage` is
-    that of the release; `caller` the role of whoever began the run.
+    that of the release; `caller` the role of whoever began the run. `risk` is how sure the surest finding of a guard
+    was, in all that the run has come across, that somebody attacks (0 to 1; 0 is nothing found).
     """
 
     at_us: int = 0
@@ -108,6 +109,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     confidence: float | None = None
     stage: str = ""
     caller: str = ""
+    risk: float = 0.0
 
 
 class Decision(Struct, frozen=True):

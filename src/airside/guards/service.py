@@ -1,6 +1,7 @@
 """The guards of one installation, as the gateways' steps use them: a text goes in, and comes back as it may go on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from itertools import repeat
 from typing import Any, Final
 
 import structlog
@@ -11,7 +12,7 @@ from airside.config.guards import GuardSettings
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Notices
 from airside.core.run import Identity
-from airside.guards.finding import Finding, Mode, Place
+from airside.guards.finding import Finding, Guard, Mode, Place
 from airside.guards.placeholders.spelling import put_back
 from airside.guards.ports import Placeholders, Risks, Value
 from airside.guards.scanner import Scanner
@@ -19,6 +20,7 @@ from airside.guards.verdict import Judged, Modes, Where, label, rewritten
 
 FAILED: Final = "guard.failed"
 FOUND: Final = "guard.found"
+NOTES_MAX: Final = 100
 _NOTED: Final = frozenset({Mode.FLAG, Mode.TOKENISE, Mode.REDACT, Mode.BLOCK})
 _log = structlog.get_logger(__name__)
 
@@ -88,20 +90,38 @@ class Guards:
         return judged
 
     async def rewrite(self, who: Identity, text: str, judged: Sequence[Judged]) -> Checked:
-        """Return a text with what is tokenised or redacted replaced; what gets no placeholder is redacted, and said so.
+        """Return a text with what is tokenised or redacted replaced; see `rewrite_all`."""
+        return (await self.rewrite_all(who, [(text, judged)]))[0]
+
+    async def rewrite_all(self, who: Identity, texts: Sequence[tuple[str, Sequence[Judged]]]) -> list[Checked]:
+        """Return texts with what is tokenised or redacted replaced; what gets no placeholder is redacted, and says so.
 
         Raises `journal_unavailable` if placeholders cannot be made durable, unless guards that fail are only to flag:
         then those values are redacted.
         """
-        values = [_value(one.finding, text) for one in judged if one.mode is Mode.TOKENISE]
+        values = [_value(one.finding, text) for text, judged in texts for one in judged if one.mode is Mode.TOKENISE]
         names = await self._named(who, values) if values else {}
+        return [_rewritten(text, judged, names) for text, judged in texts]
 
-        def replacement(finding: Finding, mode: Mode, found: str) -> str:
-            name = names.get(_value(finding, text)) if mode is Mode.TOKENISE else None
-            return name or label(finding, mode, found)
+    def altering(self, who: Identity, place: Place) -> frozenset[Guard]:
+        """Return the guards whose findings may change a text of this run, or block it."""
+        return self._modes.altering(self._where(who, place))
 
-        said = tuple(_without_name(one, text, names) for one in judged)
-        return Checked(rewritten(text, judged, replacement), said)
+    def at_once(
+        self, who: Identity, text: str, place: Place, only: Container[Guard], more: Sequence[Finding] = ()
+    ) -> tuple[Judged, ...]:
+        """Return what `only` these guards, and those that found `more`, say of a part of a text that is on its way.
+
+        Nobody is told: the whole text will be checked, too. Raises as `found`.
+        """
+        try:
+            findings = (*self._scanner.scan_now(text, place, only), *more)
+        except Exception as error:  # noqa: BLE001 - as `found`
+            findings = self._failed(who, place, error)
+        return self._modes.judge(findings, self._where(who, place)) if findings else ()
+
+    def _where(self, who: Identity, place: Place) -> Where:
+        return Where(who.agent, self._stage_of(who.agent), place)
 
     async def restored(self, who: Identity, text: str) -> str:
         """Return a text with the values of this run's placeholders, for whoever they belong to."""
@@ -156,6 +176,15 @@ def _value(finding: Finding, text: str) -> Value:
     return Value(finding.kind, text[finding.start : finding.end])
 
 
+def _rewritten(text: str, judged: Sequence[Judged], names: Mapping[Value, str]) -> Checked:
+    def replacement(finding: Finding, mode: Mode, found: str) -> str:
+        name = names.get(_value(finding, text)) if mode is Mode.TOKENISE else None
+        return name or label(finding, mode, found)
+
+    said = tuple([_without_name(one, text, names) for one in judged])
+    return Checked(rewritten(text, judged, replacement), said)
+
+
 def _without_name(one: Judged, text: str, names: Mapping[Value, str]) -> Judged:
     """Return a finding as it was followed: a value that got no placeholder was redacted."""
     if one.mode is not Mode.TOKENISE or _value(one.finding, text) in names:
@@ -163,21 +192,27 @@ def _without_name(one: Judged, text: str, names: Mapping[Value, str]) -> Judged:
     return replace(one, mode=Mode.REDACT)
 
 
-def note(judged: Sequence[Judged], place: Place, part: int = 0) -> list[Mapping[str, Any]]:
-    """Return findings as they stand in a call's notes: rule, span and what was done, never the text."""
-    return [
+def note(judged: Sequence[Judged], place: Place, part: int | Sequence[int] = 0) -> list[Mapping[str, Any]]:
+    """Return findings as they stand in a call's notes: rule, span and what was done, never the text.
+
+    `part` says in which part of the call a finding stands, of all or of each. Of more than NOTES_MAX the rest is
+    counted, the entries of the journal being small.
+    """
+    parts = repeat(part) if isinstance(part, int) else part
+    noted: list[Mapping[str, Any]] = [
         {
             "guard": one.finding.guard.value,
             "rule": one.finding.rule,
             "place": place.value,
-            "part": part,
+            "part": number,
             "span": [one.finding.start, one.finding.end],
             "score": round(one.finding.score, 3),
             "mode": one.mode.value,
             **({"via": list(one.finding.via)} if one.finding.via else {}),
         }
-        for one in judged
+        for one, number in zip(judged[:NOTES_MAX], parts, strict=False)
     ]
+    return noted + [{"more": len(judged) - NOTES_MAX}] * (len(judged) > NOTES_MAX)
 
 
 def refusal(one: Judged, place: Place, *, sent: bool = False) -> AirsideError:

@@ -4,7 +4,8 @@ Bodies are JSON with sorted keys. They hold ids, sizes, meters and decisions, ne
 keyed id. A type never changes its meaning; when its body changes, its version grows and readers upcast.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -146,9 +147,12 @@ def outcome(call: Call, result: Outcome, answer: bytes) -> Entry:
     )
 
 
-def refused(call: Call, state: CallState, code: Code, message: str) -> Entry:
-    """Return the entry of a call that did not leave, with the decision that stopped it, if policy did."""
-    return _of_call(CALL_REFUSED, call, {"state": state, "code": code, "message": message})
+def refused(
+    call: Call, state: CallState, code: Code, message: str, notes: Mapping[str, Any] = MappingProxyType({})
+) -> Entry:
+    """Return the entry of a call that did not leave, with what stopped it: a decision of policy, or `notes` of it."""
+    said = {"notes": dict(notes)} if notes else {}
+    return _of_call(CALL_REFUSED, call, {"state": state, "code": code, "message": message, **said})
 
 
 def _of_call(type_: str, call: Call, body: dict[str, Any]) -> Entry:
@@ -169,4 +173,4 @@ def _of_call(type_: str, call: Call, body: dict[str, Any]) -> Entry:
 def _facts(facts: Facts) -> dict[str, Any]:
     """Return what policy was told of a call; the provenance of its arguments stands in the decision."""
     said = {name: getattr(facts, name) for name in facts.__struct_fields__ if name != "links"}
-    return {name: value for name, value in said.items() if value or value == 0.0}
+    return {name: value for name, value in said.items() if value or (name == "confidence" and value is not None)}

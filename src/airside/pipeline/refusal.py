@@ -63,6 +63,10 @@ _OWN_WORDS: Final = frozenset(
 """Failures whose message is made of names, limits and ids only."""
 
 
+_NOTES: Final = ("guards",)
+"""Details that hold no content by what they are; they stand in the journal, and in the body as they are."""
+
+
 class Refusal(AirsideError):
     """A step's no to a call that has not left. `call` is the call as that step saw it, with the decision it carried."""
 
@@ -123,9 +127,15 @@ def plain_message(error: AirsideError) -> str:
     return error.message if error.code in _OWN_WORDS else MEANINGS[error.code].title
 
 
+def notes_of(error: AirsideError) -> dict[str, Any]:
+    """Return what of a failure stands in the journal beside its code."""
+    return {name: error.details[name] for name in _NOTES if name in error.details}
+
+
 def body_of(error: AirsideError) -> bytes:
     """Return the failure as the canonical JSON that is sealed as the call's answer."""
     details = {key: value for key, value in error.details.items() if isinstance(value, str | int | bool | None)}
+    details |= notes_of(error)
     return canonical.encode(
         {
             "raised": True,

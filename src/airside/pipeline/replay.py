@@ -17,7 +17,7 @@ from airside.journal import events
 from airside.pipeline.afterwork import Afterwork
 from airside.pipeline.answers import unpacked
 from airside.pipeline.divergence import Divergence
-from airside.pipeline.refusal import Refusal, body_of, error_of, plain_message, state_of_refusal
+from airside.pipeline.refusal import Refusal, body_of, error_of, notes_of, plain_message, state_of_refusal
 from airside.pipeline.request import named
 from airside.pipeline.settle import Settle
 from airside.pipeline.waiting import pauses, stop_run
@@ -174,7 +174,7 @@ class Replay:
         key = await self._keyring.subject(call.who.tenant_id, call.who.subject)
         state, message = state_of_refusal(error.code), plain_message(error)
         sealed = key.seal(body_of(error)) if state in REPLAYABLE else None
-        event = events.refused(call, state, error.code, message)
+        event = events.refused(call, state, error.code, message, notes_of(error))
         error.recorded, error.call_id = True, call.call_id
         try:
             await self._journal.refuse(call, state, event, sealed, Refused(error.code, message))

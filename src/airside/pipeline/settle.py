@@ -11,7 +11,7 @@ from airside.core.ports import Closing, Journal, Keyring, Sealed
 from airside.journal import events
 from airside.pipeline.afterwork import Afterwork
 from airside.pipeline.answers import packed
-from airside.pipeline.refusal import body_of, charged_nothing, plain_message, state_of_failure
+from airside.pipeline.refusal import body_of, charged_nothing, notes_of, plain_message, state_of_failure
 
 _CODES = frozenset(Code)
 _log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ class Settle:
     async def failure(self, call: Call, error: AirsideError) -> CallState:
         """Record that a call left and failed; return the state it got and mark the error as recorded."""
         state = state_of_failure(call, error)
-        result = Outcome(state=state, body=body_of(error), code=error.code)
+        result = Outcome(state=state, body=body_of(error), code=error.code, notes=notes_of(error))
         error.at_us = await self._settled(call, result, known=charged_nothing(error), message=plain_message(error))
         error.recorded, error.call_id = True, call.call_id
         return state

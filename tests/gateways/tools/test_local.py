@@ -13,6 +13,7 @@ from airside.core.clock import SystemClock
 from airside.core.dependencies import Dependency
 from airside.core.run import Identity
 from airside.gateways import http
+from airside.gateways.tools.guarding.results import Results
 from airside.gateways.tools.local import LocalFace
 from airside.pipeline.settle import Settle
 from airside.policy import load
@@ -20,6 +21,7 @@ from airside.resilience.breakers import SharedBreakers
 from airside.testing import InMemoryPlane
 from tests.gateways.tools.test_journaled import Desk, token
 from tests.gateways.tools.tooling import served
+from tests.guards.world import guards_of
 from tests.resilience.conftest import Operators
 
 RULES = """
@@ -46,6 +48,7 @@ class Office(Desk):
             settle,
             plane.identities.resolve,
             self.breakers,
+            Results(guards_of(plane.backend.database, plane.keyring)),
             body_bytes_max=100_000,
         )
         self.client = httpx2.AsyncClient()

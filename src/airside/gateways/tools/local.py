@@ -5,7 +5,7 @@ counts for nothing that protects others: effects come from the configuration, an
 authorised for this very attempt.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -20,6 +20,8 @@ from airside.gateways import http
 from airside.gateways.tools.answer import error_value, pack, unpack
 from airside.gateways.tools.declare import NAME
 from airside.gateways.tools.gateway import LOCAL_UPSTREAM, ToolGateway
+from airside.gateways.tools.guarding.results import Results
+from airside.gateways.tools.guarding.values import NOTES
 from airside.gateways.tools.json_post import JsonPost, typed
 from airside.pipeline.refusal import body_of
 from airside.pipeline.settle import Settle
@@ -54,6 +56,16 @@ class ReportRequest(Struct, forbid_unknown_fields=True):
     arguments: dict[str, Any] | None = None
 
 
+class _Report(Struct, frozen=True):
+    """A report as it is journaled, and what the adapter is told that it did not say itself."""
+
+    body: bytes
+    told: Mapping[str, Any]
+    notes: Mapping[str, Any] = {}
+    failure: AirsideError | None = None
+    blocked: bool = False
+
+
 class LocalFace:
     """The two ASGI applications for local tools: `authorize` and `report`."""
 
@@ -65,6 +77,7 @@ class LocalFace:
         settle: Settle,
         reporter: Reporter,
         breakers: Breakers,
+        results: Results,
         *,
         body_bytes_max: int,
     ) -> None:
@@ -74,6 +87,7 @@ class LocalFace:
         self._settle = settle
         self._reporter = reporter
         self._breakers = breakers
+        self._results = results
         self.authorize = JsonPost(self._authorize, body_bytes_max=body_bytes_max)
         self.report = JsonPost(self._report, body_bytes_max=body_bytes_max)
 
@@ -89,11 +103,13 @@ class LocalFace:
             return {"decision": "recorded", "call_id": error.call_id, "error": error_value(error)}
         if outcome.pending:
             arguments = Raw(outcome.arguments) if outcome.arguments else request.arguments
+            asked = canonical.encode(request.arguments)
             return {
                 "decision": "run",
                 "call_id": outcome.call_id,
                 "arguments": arguments,
                 "edited": outcome.edited,
+                "restored": bool(outcome.arguments) and not outcome.edited and outcome.arguments != asked,
                 "at_us": outcome.at_us,
             }
         return _recorded(outcome, request.arguments)
@@ -106,19 +122,50 @@ class LocalFace:
         row = await self._journal.look(identity, request.call_id)
         if row is None or row.executor_id != identity.executor_of_attempt:
             raise AirsideError(Code.NOT_FOUND, f"this attempt has no local call {request.call_id[:64]!r}")
-        failure = _failure(request)
-        body = body_of(failure) if failure else _packed(request, row)
-        if row.state is not CallState.OPEN:
-            await self._refuse_other(identity, row, body)
-            return {"call_id": row.call_id, "at_us": row.closed_us}
         call = _call(identity, row)
-        leaned_on = (Dependency(identity.tenant_id, f"tool:{row.name}"),)
-        self._breakers.note(leaned_on, Sign.ERROR if failure else Sign.GOOD, 0.0)
-        if failure:
-            await self._settle.failure(call, failure)
-            return {"call_id": row.call_id, "at_us": failure.at_us}
-        outcome = Outcome(state=CallState.OK, body=body, upstream=LOCAL_UPSTREAM, call_id=row.call_id)
-        return {"call_id": row.call_id, "at_us": await self._settle.outcome(call, outcome)}
+        failure = _failure(request)
+        report = await self._failed(call, failure) if failure else await self._brought(call, request)
+        if row.state is not CallState.OPEN:
+            await self._refuse_other(identity, row, report.body)
+            at_us = row.closed_us
+        else:
+            leaned_on = (Dependency(identity.tenant_id, f"tool:{row.name}"),)
+            self._breakers.note(leaned_on, Sign.ERROR if failure else Sign.GOOD, 0.0)
+            at_us = await self._closed(call, report)
+        if report.blocked:
+            assert report.failure is not None, "what blocks is a failure"
+            raise report.failure
+        return {"call_id": row.call_id, "at_us": at_us, **report.told}
+
+    async def _failed(self, call: Call, failure: AirsideError) -> "_Report":
+        """Return a failure as it is kept; `told` if that is not what was reported."""
+        kind, _, raised = failure.message.partition(": ")
+        await self._results.clean_error(call.who, failure)
+        if not failure.message.startswith(f"{kind}: "):
+            failure.message = f"{kind}: {failure.message}"
+        kept = failure.message.partition(": ")[2]
+        told = {} if kept == raised else {"error": {"type": kind, "message": kept}}
+        return _Report(body_of(failure), told, failure=failure)
+
+    async def _brought(self, call: Call, request: ReportRequest) -> "_Report":
+        """Return a result as it is kept; `told` if that is not what was reported."""
+        raw = _packed(request, call)
+        try:
+            body, notes = await self._results.body(call, raw)
+        except AirsideError as error:
+            if error.code is not Code.GUARD_BLOCKED:
+                raise
+            return _Report(body_of(error), {}, failure=error, blocked=True)
+        told = {} if body == raw else {"result": unpack(body).result}
+        return _Report(body, told, {NOTES: notes} if notes else {})
+
+    async def _closed(self, call: Call, report: "_Report") -> int:
+        if report.failure is not None:
+            await self._settle.failure(call, report.failure)
+            return report.failure.at_us
+        body, notes = report.body, report.notes
+        outcome = Outcome(state=CallState.OK, body=body, upstream=LOCAL_UPSTREAM, call_id=call.call_id, notes=notes)
+        return await self._settle.outcome(call, outcome)
 
     async def _refuse_other(self, identity: Identity, row: Recorded, body: bytes) -> None:
         """Let a repeated report pass, and refuse one that says something else than the first."""
@@ -146,8 +193,8 @@ def _failure(request: ReportRequest) -> AirsideError | None:
     return AirsideError(Code.TOOL_FAILED, message[:MESSAGE_CHARS_MAX])
 
 
-def _packed(request: ReportRequest, row: Recorded) -> bytes:
-    edited = canonical.encode(request.arguments or {}) if row.edited else None
+def _packed(request: ReportRequest, call: Call) -> bytes:
+    edited = canonical.encode(request.arguments or {}) if call.edited else None
     return pack(canonical.encode(request.result), edited)
 
 

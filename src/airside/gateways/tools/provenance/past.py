@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from airside.core.call import CallState
 from airside.core.clock import SECOND_US
@@ -14,7 +15,9 @@ from airside.core.ports import Database, Keyring, Row, SubjectKey, Transaction
 from airside.core.run import Identity
 from airside.core.tool import Tool
 from airside.gateways.tools.answer import unpack
+from airside.gateways.tools.guarding.restore import restored_value
 from airside.gateways.tools.provenance.words import words_of
+from airside.guards.ports import Placeholders
 from airside.journal.queries import load
 from airside.pipeline.answers import unpacked
 from airside.policy.plans.plan import Plan, read
@@ -64,12 +67,14 @@ class Past:
         prompts: Mapping[str, Sequence[str]],
         *,
         runs_max: int,
+        placeholders: Placeholders | None = None,
     ) -> None:
         self._database = database
         self._keyring = keyring
         self._tool_named = tool_named
         self._declared = declared
         self._prompts = prompts
+        self._placeholders = placeholders
         self._runs: Lru[tuple[str, str], Known] = Lru(runs_max)
 
     async def of(self, who: Identity) -> Known:
@@ -77,10 +82,11 @@ class Past:
         key = await self._keyring.subject(who.tenant_id, who.subject)
         known = self._runs.get((who.tenant_id, who.run_id)) or await self._begun(who)
         news = await self._database.read(lambda tx: _news(tx, who, known))
-        for call_id, row, arguments in news.calls:
-            if call_id not in known.calls:
-                known.calls.add(call_id)
-                known.ledger.add(self._made(call_id, row, arguments, key))
+        made = [await self._with_values(who, self._made(*call, key)) for call in news.calls]
+        for one in made:
+            if one.call_id not in known.calls:
+                known.calls.add(one.call_id)
+                known.ledger.add(one)
         for row in news.endorsed:
             name = bytes(row["content"])
             if name not in known.endorsed:
@@ -110,13 +116,24 @@ class Past:
                 break
             # What an agent asks another to do is made of whatever it has read; the user's words stand with the first.
             if is_own:
-                ledger.add_foreign(value, "handoff")
+                ledger.add_foreign(await self._valued(who, value), "handoff")
             run_id, is_own = row["parent_run_id"], False
         known = self._runs.get((who.tenant_id, who.run_id))
         if known is None:
             known = Known(ledger=ledger)
             self._runs.put((who.tenant_id, who.run_id), known)
         return known
+
+    async def _with_values(self, who: Identity, made: Made) -> Made:
+        """Return a call with the values in its result that the agent was given placeholders for.
+
+        What comes of a placeholder later is compared as the value; so its source must be found by the value too.
+        """
+        result, error = await self._valued(who, made.result), await self._valued(who, made.error)
+        return replace(made, result=result, error=error)
+
+    async def _valued(self, who: Identity, value: Any) -> Any:
+        return value if self._placeholders is None else await restored_value(self._placeholders, who, value)
 
     def _made(self, call_id: str, row: Row, arguments: bytes, key: SubjectKey) -> Made:
         request = json.loads(row["body"])["request"] if row["body"] else []

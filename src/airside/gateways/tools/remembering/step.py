@@ -16,6 +16,7 @@ from airside.core.ports import Forward, Keyring, SubjectKey
 from airside.core.tool import Tool
 from airside.gateways.tools.answer import pack, unpack
 from airside.gateways.tools.catalogue import Listed
+from airside.gateways.tools.guarding.values import holds_placeholders
 from airside.gateways.tools.remembering.shelf import RESULT_BYTES_MAX, Shelf
 
 SHARED_SUBJECT = "airside:tool-results"
@@ -70,6 +71,8 @@ class Remembering:
     async def _keep(self, call: Call, tool: Tool, place: _Place, outcome: Outcome) -> None:
         if outcome.state is not CallState.OK or outcome.replayed or len(outcome.body) > RESULT_BYTES_MAX:
             return
+        if tool.cache_shared and holds_placeholders(outcome.notes):
+            return  # they would mean something else in another run
         try:
             await self._shelf.keep(
                 tool.name,
