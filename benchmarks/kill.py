@@ -23,6 +23,8 @@ SCOPES = (("run", ""), ("agent", "kill_loop"), ("tool", "look"), ("tenant", ""),
 LOAD = int(os.environ.get("AIRSIDE_BENCH_LOAD", "12"))
 BUSY = 2
 """How many runs besides are in the middle of an effect when they are killed."""
+LIFTED_S = 0.5
+"""Gateways look at the kills every 250 ms: a run that begins before they know of a lifted one would be stopped by it."""
 
 _KILLED_AT = Query("killed_at", "SELECT max(at_us) AS at_us FROM entries WHERE type = 'kill.set'")
 _LAST_START = Query(
@@ -69,6 +71,7 @@ def one_kill(client: Client, fleet: Fleet, url: str, scope: str, name: str) -> d
     held = [run_id for run_id in busy if client.get(f"/api/v1/runs/{run_id}")["state"] == "held"]
     for target in targets:
         client.delete("/api/v1/kills", scope=scope, name=target)
+    time.sleep(LIFTED_S)
     left = _under_way(client)
     for run_id in left:
         client.post(f"/api/v1/runs/{run_id}/cancel")
