@@ -169,8 +169,8 @@ class Taints(Part):
         return self
 
 
-class Confidence(Part):
-    """A band of calibrated confidence. A call without one satisfies no allowing rule, and every other."""
+class Band(Part):
+    """A part of the range from 0 to 1."""
 
     at_least: Share | None = None
     above: Share | None = None
@@ -190,6 +190,14 @@ class Confidence(Part):
         if floor is not None and cap is not None and floor >= cap:
             raise ValueError("the lower limit must be less than the upper one")
         return self
+
+
+class Confidence(Band):
+    """A band of calibrated confidence. A call without one satisfies no allowing rule, and every other."""
+
+
+class Risk(Band):
+    """A band of the run's risk: how sure the surest finding of a guard was that somebody attacks."""
 
 
 def _one(inclusive: float | None, strict: float | None) -> float | None:

@@ -21,6 +21,7 @@ from airside.policy.conditions import (
     Origins,
     Part,
     Path,
+    Risk,
     RoleName,
     Sum,
     Taints,
@@ -66,6 +67,7 @@ class Conditions(Part):
     taints: Taints | None = None
     leaves: Literal["any", "none"] | TextGlobs | None = Field(default=None, union_mode="left_to_right")
     confidence: Confidence | None = None
+    risk: Risk | None = None
     time: Hours | None = None
     because: str = Field(default="", max_length=500)
 

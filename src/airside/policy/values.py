@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airside.policy.amounts import exact
-from airside.policy.conditions import ArgumentIs, Confidence
+from airside.policy.conditions import ArgumentIs, Band
 from airside.policy.globs import Globs, fold
 from airside.policy.truth import Truth, all_of, any_of, negated
 
@@ -69,7 +69,7 @@ def _between(is_: ArgumentIs, value: Any) -> Truth:
     return None if number is None else within(number, is_)
 
 
-def within(number: Decimal | float, limits: ArgumentIs | Confidence) -> bool:
+def within(number: Decimal | float, limits: ArgumentIs | Band) -> bool:
     """Whether a number lies within limits, each of which may be missing."""
     return not (
         (limits.at_most is not None and number > limits.at_most)

@@ -14,7 +14,7 @@ from msgspec import Struct
 from airside.core.call import CallKind, Effect
 from airside.core.policy import CHOSEN, VOUCHED, Origin
 from airside.policy.arguments import found, in_role, leaves
-from airside.policy.conditions import ArgumentIs, Confidence, Taints
+from airside.policy.conditions import ArgumentIs, Confidence, Risk, Taints
 from airside.policy.globs import Globs
 from airside.policy.periods import weekday_and_minute
 from airside.policy.rules import Conditions
@@ -83,6 +83,8 @@ def checks(rule: Conditions, zone: str, *, allowing: bool) -> Sequence[Check]:
         made.append(Check("amount", partial(_amount, rule.amount.above, rule.amount.at_most)))
     if rule.confidence is not None:
         made.append(Check("confidence", partial(_confidence, rule.confidence)))
+    if rule.risk is not None:
+        made.append(Check("risk", partial(_risk, rule.risk)))
     if rule.named is not None:
         named = rule.named
         made.append(Check("named", lambda seen: any(link.origin in CHOSEN for link in seen.links) is named))
@@ -125,6 +127,10 @@ def _amount(above: Decimal | None, at_most: Decimal | None, seen: Seen) -> Truth
 def _confidence(band: Confidence, seen: Seen) -> Truth:
     sure = seen.facts.confidence
     return within(sure, band) if sure is not None and 0 <= sure <= 1 else None
+
+
+def _risk(band: Risk, seen: Seen) -> Truth:
+    return within(seen.facts.risk, band) if seen.facts.at_us and 0 <= seen.facts.risk <= 1 else None
 
 
 def _time(days: Collection[str] | None, minutes: tuple[int, int] | None, zone: str, seen: Seen) -> Truth:

@@ -71,6 +71,7 @@ def test_a_never_rule_that_holds_is_proved(never: str) -> None:
         "taints: {any_of: untrusted}",
         "leaves: any",
         "confidence: {below: 0.5}",
+        "risk: {above: 0.7}",
         "time: {days: [sat, sun]}",
         "callers: viewer",
         "stages: shadow",
@@ -151,6 +152,7 @@ _CONDITIONS = st.fixed_dictionaries(
         "origins": st.sampled_from([{"critical": "vouched"}, {"recipient": "not_vouched"}, {"all": ["prompt"]}]),
         "plan": st.sampled_from(["inside", "outside"]),
         "confidence": st.sampled_from([{"at_least": 0.5}, {"below": 0.5}]),
+        "risk": st.sampled_from([{"above": 0.7}, {"below": 0.5}]),
         "taints": st.sampled_from([{"any_of": "untrusted"}, {"none_of": "untrusted*"}]),
         "arguments": st.sampled_from(
             [
@@ -192,6 +194,7 @@ def _calls(seed: int, number: int = 150) -> list[WrittenCall]:
                     "plan": chosen.choice(["inside", "outside", "no_plan"]),
                     "taints": chosen.choice([[], ["untrusted"], ["untrusted:x"]]),
                     "confidence": chosen.choice([None, 0.1, 0.9]),
+                    "risk": chosen.choice([0.0, 0.6, 0.9]),
                     "caller": chosen.choice([None, "operator", "viewer"]),
                 }
             )

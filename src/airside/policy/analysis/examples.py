@@ -49,6 +49,7 @@ class WrittenCall(Part):
     taints: tuple[str, ...] = ()
     leaves: tuple[str, ...] = ()
     confidence: float | None = Field(default=None, ge=0, le=1)
+    risk: float = Field(default=0.0, ge=0, le=1)
     moved_usd: Decimal = Field(default=Decimal(0), ge=0, le=1_000_000_000)
     calls_before: int = Field(default=0, ge=0, le=1_000_000_000)
     moved: dict[str, int] = Field(default={}, description="sums by the beginning of their names, beats the two above")
@@ -122,6 +123,7 @@ class WrittenCall(Part):
             taints=self.taints,
             leaves=self.leaves,
             confidence=self.confidence,
+            risk=self.risk,
             stage=self.stage or "",
             caller=self.caller or "",
         )

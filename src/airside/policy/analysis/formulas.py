@@ -76,6 +76,7 @@ class Formulas:
         space, z3, parts = self._space, self._z3, []
         for key, axis, facts in (
             ("confidence", space.confidence, lambda value: Facts(at_us=1, confidence=value)),
+            ("risk", space.risk, lambda value: Facts(at_us=1, risk=value)),
             ("time", space.instant, lambda value: Facts(at_us=value)),
         ):
             condition = getattr(rule, key)

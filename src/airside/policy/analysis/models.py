@@ -39,6 +39,7 @@ def written(space: Space, model: Any) -> WrittenCall:
         taints=tuple(text for text, there in space.taints.items() if _true(model, there)),
         leaves=tuple(text for text, there in space.leaves.items() if _true(model, there)),
         confidence=space.confidence.value(model),
+        risk=space.risk.value(model),
         moved={window: model.eval(moved, model_completion=True).as_long() for window, moved in space.moved.items()},
         principal=dict.fromkeys(space.principals, "someone"),
         **said,

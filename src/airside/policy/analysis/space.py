@@ -134,7 +134,8 @@ class Space:
         self.is_model, self.reversible, self.declared = z3.Bools("is_model reversible declared")
         self.amount_known, self.amount = z3.Bool("amount_known"), z3.Real("amount")
         bounds = [bound for rule in known if rule.confidence for bound in rule.confidence.bounds]
-        self.confidence = Axis(z3, "confidence", _confidences(bounds))
+        self.confidence = Axis(z3, "confidence", [None, *_shares(bounds)])
+        self.risk = Axis(z3, "risk", _shares([bound for rule in known if rule.risk for bound in rule.risk.bounds]))
         self.instant = Axis(z3, "instant", instants(known))
         self.taints = self._marks("taint", [g for r in known if r.taints for g in _globs_of_taints(r)])
         self.leaves = self._marks("leaves", [g for r in known if r.leaves for g in _globs_of_leaves(r)])
@@ -155,7 +156,7 @@ class Space:
         """What holds of every call."""
         z3 = self.z3
         axes = [self.name, self.model, self.agent, self.tenant, self.effect, self.stage, self.caller, self.planned]
-        axes += [self.confidence, self.instant, *self.paths.values()]
+        axes += [self.confidence, self.risk, self.instant, *self.paths.values()]
         axes += [axis for argument in self.arguments.values() for axis in (argument.origin, argument.role)]
         said = [axis.domain for axis in axes] + [self.amount >= 0, self.amount <= 2_000_000_000]
         for index, name in enumerate(self.name.values):
@@ -224,9 +225,10 @@ def _literal(glob: str) -> str:
     return re.split(r"[*?]", glob, maxsplit=1)[0]
 
 
-def _confidences(bounds: Iterable[float]) -> list[float | None]:
+def _shares(bounds: Iterable[float]) -> list[float]:
+    """Return shares from 0 to 1 on and between some bounds."""
     edges = sorted({0.0, 1.0, *bounds})
-    return [None, *edges, *[(one + other) / 2 for one, other in pairwise(edges)]]
+    return [*edges, *[(one + other) / 2 for one, other in pairwise(edges)]]
 
 
 def _globs_of_taints(rule: Conditions) -> Sequence[str]:
