@@ -10,6 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from airside.config.approvals import ConfidenceSource, EscalationStep, NotifyTarget, TwoPerson
 from airside.config.egress import EgressGrantSettings
+from airside.config.guard_output import CheckSettings, Expression, HookSettings
 from airside.config.guards import GuardRule
 from airside.config.handoffs import HandoffSettings
 from airside.config.loading import find_file, load
@@ -41,7 +42,7 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 def setting_names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Every setting as a dotted name; entries of a dict are called NAME."""
     for name, field in model.model_fields.items():
-        sections = list(models_in(field.annotation))
+        sections = [section for section in models_in(field.annotation) if section is not Expression]  # it nests
         inner = f"{prefix}{name}.NAME." if "dict" in str(field.annotation) else f"{prefix}{name}."
         if not sections:
             yield prefix + name
@@ -103,6 +104,9 @@ def test_the_example_mentions_every_setting() -> None:
     tree["secrets"]["stores"]["NAME"] = StoreSettings(kind="env").model_dump()
     tree["secrets"]["grants"] = GrantSettings(secret="secret://a/b", tools=["x"]).model_dump()
     tree["guards"]["rules"] = GuardRule(mode="flag").model_dump()
+    check = {"name": "x", "require": {"path": "x", "is": 1}}
+    tree["guards"]["checks"] = CheckSettings.model_validate(check).model_dump()
+    tree["guards"]["hooks"] = HookSettings(name="x", guard="toxicity", url="http://x").model_dump()
     tree["approvals"]["targets"]["NAME"] = NotifyTarget(url=SecretStr("json://x")).model_dump()
     tree["approvals"]["escalation"] = EscalationStep().model_dump()
     tree["approvals"]["two_person"] = TwoPerson().model_dump()

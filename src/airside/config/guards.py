@@ -1,10 +1,11 @@
 """Settings of guards: what follows from what they find, by guard, agent, stage and place."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from airside.config.fields import Section
+from airside.config.guard_output import CheckSettings, HookSettings, LinkSettings, RepairSettings
 from airside.config.personal import PersonalSettings
 from airside.config.spotlight import SpotlightSettings
 
@@ -62,6 +63,13 @@ class GuardSettings(Section):
     placeholders_max: int = Field(
         default=1_000, ge=0, le=100_000, description="values named in one run; beyond it they are redacted"
     )
+    repair: RepairSettings = RepairSettings()
+    checks: list[CheckSettings] = Field(default=[], max_length=200, description="business rules over answers")
+    schemas: dict[Name, dict[str, Any]] = Field(
+        default={}, max_length=1_000, description="JSON Schema of answers by agent, where requests name none"
+    )
+    links: LinkSettings = LinkSettings()
+    hooks: list[HookSettings] = Field(default=[], max_length=20, description="checks of answers that others make")
     text_bytes_max: int = Field(
         default=16_777_216,
         ge=1_024,

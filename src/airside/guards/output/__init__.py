@@ -1,0 +1,1 @@
+"""What only answers of models are looked at for: links, refusals, calls of tools, structure, rules over the output."""
