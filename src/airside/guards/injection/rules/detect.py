@@ -15,6 +15,7 @@ FINDINGS_MAX: Final = 20  # of one reading
 THRESHOLD: Final = 0.5
 _FLOOD_SCORE: Final = 0.55
 _TALK: Final = (1.0, 0.9, 0.8, 0.75, 0.7)  # what is left of a score when so many phrases talk about, not to
+_QUOTED: Final = 0.5  # what is left of a sign that is quoted
 
 
 class Rules:
@@ -28,10 +29,7 @@ class Rules:
 
     def find(self, readings: Readings, place: Place) -> Sequence[Finding]:
         """Return one finding for each window in which signs add up to an attack, and for each hidden part with one."""
-        found = list(self._findings(readings.folded, place))
-        for reading in readings.decoded:
-            found += self._findings(reading, place)
-        return found
+        return [finding for reading in readings.folds for finding in self._findings(reading, place)]
 
     def _findings(self, reading: Reading, place: Place) -> Iterator[Finding]:
         text = _seekable(reading.text)
@@ -70,7 +68,8 @@ def judged(window: Window, place: Place) -> tuple[str, float, int, int] | None:
 
 
 def _weight(sign: Sign, place: Place) -> float:
-    return sign.signal.user if place is Place.USER else sign.signal.foreign
+    weight = sign.signal.user if place is Place.USER else sign.signal.foreign
+    return weight * _QUOTED if sign.quoted else weight
 
 
 def _seekable(text: str) -> str:

@@ -19,7 +19,7 @@ class Signal(Struct, frozen=True):
     """One sign. With `second`, both concepts stand within `gap` characters, in one sentence unless `across`.
 
     `user` and `foreign` are how strong it is in the user's words and in those of tools, documents and descriptions;
-    of a sign that may stand `times` times, every different phrase counts.
+    of a sign that may stand `times` times, every different phrase counts. Both concepts stand `least` times or more.
     """
 
     family: str
@@ -30,12 +30,16 @@ class Signal(Struct, frozen=True):
     foreign: float = 0.0
     across: bool = False
     times: int = 1
+    least: int = 1
 
 
 OVERRIDE: Final = (
     Signal("override", "override", "own_rules", user=0.72, foreign=0.85),
-    Signal("override", "override", "rules", gap=20, user=0.25, foreign=0.35),
-    Signal("override", "override", "secret", user=0.6, foreign=0.75),
+    Signal("override", "override", "some_rules", gap=25, user=0.35, foreign=0.38),
+    Signal("override", "override", "rules", gap=20, user=0.12, foreign=0.15),
+    Signal("override", "override", "secret", user=0.6, foreign=0.65),
+    Signal("override", "undo", "own_rules", gap=25, user=0.5, foreign=0.6),
+    Signal("override", "undo", "some_rules", gap=20, user=0.15, foreign=0.15),
     Signal("override", "own_rules", "void", user=0.55, foreign=0.7),
 )
 JAILBREAK: Final = (
@@ -48,15 +52,23 @@ JAILBREAK: Final = (
     Signal("persona", "persona", user=0.15, foreign=0.15, times=3),
     Signal("persona", "answers", user=0.15, foreign=0.15, times=3),
     Signal("unrestricted", "unbound", user=0.15, foreign=0.12, times=4),
+    Signal("unrestricted", "vendor", user=0.1, foreign=0.08, times=3),
     Signal("unrestricted", "unbound", "comply", gap=PASSAGE, across=True, user=0.3, foreign=0.3),
     Signal("unrestricted", "ai", "unbound", gap=80, user=0.25, foreign=0.25),
     Signal("unrestricted", "hypothetical", "unbound", gap=PASSAGE, across=True, user=0.3, foreign=0.2),
     Signal("mode", "enable", "mode", gap=25, user=0.5, foreign=0.55),
     Signal("mode", "mode", user=0.15, foreign=0.15),
+    Signal("mode", "enable", "service_mode", gap=25, user=0.25, foreign=0.25),
+    Signal("mode", "service_mode", "unbound", gap=PASSAGE, across=True, user=0.4, foreign=0.35),
+    Signal("mode", "service_mode", "comply", gap=PASSAGE, across=True, user=0.35, foreign=0.3),
+    Signal("mode", "service_mode", "own_secret", gap=80, across=True, user=0.4, foreign=0.35),
+    Signal("mode", "service_mode", "own_rules", gap=80, across=True, user=0.35, foreign=0.35),
+    Signal("mode", "become", "service_mode", gap=25, user=0.4, foreign=0.4),
     Signal("mode", "mode", "unbound", gap=PASSAGE, across=True, user=0.4, foreign=0.4),
     Signal("refusal_suppression", "comply", user=0.18, foreign=0.12, times=4),
     Signal("prefix", "opening", user=0.3, foreign=0.3, times=2),
     Signal("prefix", "opening", "comply", gap=PASSAGE, across=True, user=0.25, foreign=0.25),
+    Signal("hijack", "pwned", user=0.55, foreign=0.55),
     Signal("authority", "authority", user=0.2, foreign=0.25),
     Signal("authority", "authority", "own_secret", gap=PASSAGE, across=True, user=0.3, foreign=0.3),
     Signal("hypothetical", "hypothetical", user=0.08, foreign=0.04, times=2),
@@ -76,34 +88,49 @@ INDIRECT: Final = (
     Signal("addressed", "address", "act", gap=PASSAGE, across=True, user=0.3, foreign=0.35),
     Signal("addressed", "address", "override", gap=PASSAGE, across=True, user=0.3, foreign=0.35),
     Signal("concealment", "conceal", user=0.2, foreign=0.35, times=2),
+    Signal("concealment", "quiet", user=0.05, foreign=0.08, times=2),
+    Signal("concealment", "quiet", "data", gap=100, user=0.05, foreign=0.1),
     Signal("concealment", "send", "conceal", gap=PASSAGE, across=True, user=0.15, foreign=0.35),
     Signal("concealment", "act", "conceal", gap=PASSAGE, across=True, user=0.15, foreign=0.3),
     Signal("new_task", "task", user=0.1, foreign=0.18, times=3),
+    Signal("new_task", "urge", user=0.03, foreign=0.05, times=3),
+    Signal("new_task", "task", "urge", gap=PASSAGE, across=True, user=0.1, foreign=0.2),
+    Signal("addressed", "addressed_by", user=0.04, foreign=0.1),
+    Signal("addressed", "addressed_by", "urge", gap=PASSAGE, across=True, user=0.1, foreign=0.2),
+    Signal("addressed", "address", "urge", gap=PASSAGE, across=True, user=0.2, foreign=0.3),
+    Signal("important", "important", "urge", gap=PASSAGE, across=True, user=0.15, foreign=0.3),
+    Signal("role_heading", "heading", "urge", gap=PASSAGE, across=True, user=0.15, foreign=0.2),
     Signal("new_task", "task", "send", gap=PASSAGE, across=True, user=0.12, foreign=0.3),
     Signal("new_task", "task", "act", gap=PASSAGE, across=True, user=0.1, foreign=0.25),
-    Signal("theft", "send", "data", gap=80, user=0.15, foreign=0.35),
+    Signal("theft", "send", "data", gap=60, user=0.1, foreign=0.25),
     Signal("theft", "leak", "data", user=0.2, foreign=0.35),
     Signal("theft", "data", "carry", gap=150, across=True, user=0.25, foreign=0.35),
     Signal("theft", "carry", "data", gap=150, across=True, user=0.25, foreign=0.35),
     Signal("tool_poisoning", "before_tool", user=0.1, foreign=0.2, times=2),
+    Signal("tool_poisoning", "tool_word", user=0.03, foreign=0.06, times=3),
+    Signal("tool_poisoning", "tool_word", "data", gap=60, user=0.08, foreign=0.15),
+    Signal("tool_poisoning", "before_tool", "tool_word", gap=PASSAGE, across=True, user=0.12, foreign=0.25),
     Signal("tool_poisoning", "before_tool", "data", gap=PASSAGE, across=True, user=0.25, foreign=0.45),
     Signal("tool_poisoning", "before_tool", "conceal", gap=PASSAGE, across=True, user=0.3, foreign=0.45),
     Signal("important", "important", user=0.1, foreign=0.2),
     Signal("important", "important", "task", gap=PASSAGE, across=True, user=0.25, foreign=0.4),
-    Signal("important", "important", "before_tool", gap=PASSAGE, across=True, user=0.25, foreign=0.4),
+    Signal("important", "important", "before_tool", gap=PASSAGE, across=True, user=0.25, foreign=0.35),
     Signal("important", "important", "override", gap=PASSAGE, across=True, user=0.25, foreign=0.35),
-    Signal("hidden", "hidden", "task", gap=PASSAGE, across=True, user=0.25, foreign=0.45),
-    Signal("hidden", "hidden", "ai", gap=PASSAGE, across=True, user=0.25, foreign=0.45),
+    Signal("hidden", "hidden", "task", gap=PASSAGE, across=True, user=0.15, foreign=0.3),
+    Signal("hidden", "hidden", "ai", gap=100, across=True, user=0.12, foreign=0.2),
     Signal("hidden", "hidden", "override", gap=PASSAGE, across=True, user=0.2, foreign=0.3),
+    Signal("hidden", "hidden", "address", gap=PASSAGE, across=True, user=0.3, foreign=0.4),
+    Signal("hidden", "hidden", "own_rules", gap=PASSAGE, across=True, user=0.25, foreign=0.35),
     Signal("hidden", "hidden", "conceal", gap=PASSAGE, across=True, user=0.3, foreign=0.45),
 )
 FORGERY: Final = (
-    Signal("role_token", "token", user=0.5, foreign=0.65, times=2),
+    Signal("role_token", "token", user=0.4, foreign=0.45, times=2),
     Signal("role_heading", "heading", user=0.2, foreign=0.25, times=2),
     Signal("role_heading", "heading", "override", gap=PASSAGE, across=True, user=0.35, foreign=0.4),
     Signal("role_heading", "heading", "become", gap=PASSAGE, across=True, user=0.25, foreign=0.35),
     Signal("role_heading", "heading", "task", gap=PASSAGE, across=True, user=0.3, foreign=0.4),
     Signal("role_heading", "heading", "unbound", gap=PASSAGE, across=True, user=0.4, foreign=0.4),
+    Signal("many_shot", "human", "assistant", gap=600, across=True, user=0.3, foreign=0.35, least=4),
     Signal("policy_puppetry", "config", user=0.35, foreign=0.35, times=4),
     Signal("policy_puppetry", "config", "comply", gap=PASSAGE, across=True, user=0.25, foreign=0.25),
     Signal("payload_splitting", "split", "follow", gap=PASSAGE, across=True, user=0.45, foreign=0.45),

@@ -11,6 +11,9 @@ from airside.guards.injection.rules.signals import SIGNALS, Signal
 
 HITS_MAX: Final = 600  # phrases in one window; natural texts have a tenth
 PAIRS_MAX: Final = 40  # places looked at for one sign in one window
+QUOTED_FROM: Final = 12  # characters that stand before a quotation
+QUOTED_AFTER: Final = 25  # characters within which it ends
+_QUOTES: Final = frozenset("'\"`‘’“”„«»「」『』")
 _FREE_ORDER: Final = frozenset({"de", "ja", "zh"})  # the verb may stand behind what it governs
 _ENDS: Final = (". ", "! ", "? ", "。", "！", "？", "\n\n", ".\n", "!\n", "?\n")
 _NOT: Final = (
@@ -30,7 +33,7 @@ _NOT: Final = (
     *("nicht ", "niemals ", "ne ", "jamais ", "nunca ", "não ", "non ", "mai ", "не ", "никогда ", "لا "),
     *("不要", "不得", "不能", "不会", "别", "请勿", "切勿"),
 )
-_NEGATABLE: Final = frozenset({"override", "leak", "show", "enable"})
+_NEGATABLE: Final = frozenset({"override", "undo", "leak", "show", "enable"})
 
 
 class Hit(NamedTuple):
@@ -49,6 +52,8 @@ class Sign(NamedTuple):
     start: int
     end: int
     language: str
+    quoted: bool
+    """Whether it stands between quotation marks, in a text that says more."""
 
 
 class Window(NamedTuple):
@@ -112,17 +117,18 @@ def _signs(signal: Signal, places: dict[str, list[Hit]], text: str) -> Iterator[
     if signal.second is None:
         different = {hit.phrase: hit for hit in reversed(hits)}
         for hit in list(different.values())[: signal.times]:
-            yield Sign(signal, hit.start, hit.end, hit.language)
+            yield Sign(signal, hit.start, hit.end, hit.language, _quoted(text, hit.start, hit.end))
         return
     others = places.get(signal.second)
-    if not others:
+    if not others or min(len(hits), len(others)) < signal.least:
         return
     starts = [other.start for other in others]
     for hit in hits:
         other = _near(signal, hit, others, starts, text)
         if other is not None:
             language = other.language if hit.language == "any" else hit.language
-            yield Sign(signal, min(hit.start, other.start), max(hit.end, other.end), language)
+            start, end = min(hit.start, other.start), max(hit.end, other.end)
+            yield Sign(signal, start, end, language, _quoted(text, start, end))
             return
 
 
@@ -146,3 +152,10 @@ def _together(signal: Signal, text: str, end: int, start: int) -> bool:
         return False
     between = text[end:start]
     return signal.across or not any(mark in between for mark in _ENDS)
+
+
+def _quoted(text: str, start: int, end: int) -> bool:
+    """Return whether a span begins where a quotation begins, behind other words, and the quotation soon ends."""
+    if start < QUOTED_FROM or text[start - 1] not in _QUOTES:
+        return False
+    return any(character in _QUOTES for character in text[end : end + QUOTED_AFTER])
