@@ -24,7 +24,7 @@ LOAD = int(os.environ.get("AIRSIDE_BENCH_LOAD", "12"))
 BUSY = 2
 """How many runs besides are in the middle of an effect when they are killed."""
 LIFTED_S = 0.5
-"""Gateways look at the kills every 250 ms: a run that begins before they know of a lifted one would be stopped by it."""
+"""Gateways look at the kills every 250 ms: until they know that one is lifted, it stops whatever begins."""
 
 _KILLED_AT = Query("killed_at", "SELECT max(at_us) AS at_us FROM entries WHERE type = 'kill.set'")
 _LAST_START = Query(
