@@ -1,0 +1,89 @@
+"""The detector of secrets: keys that show what they are, and values whose names tell."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from airside.guards.finding import Finding, Guard, Place
+from airside.guards.normalise.readings import Reading, Readings
+from airside.guards.secrets import heads, marks, named
+from airside.guards.secrets.hit import Hit, Rank
+
+_DISGUISES: Final = frozenset({"rot13", "reversed", "leet"})
+"""What turns ordinary words into what looks drawn at random: only keys of a form of their own are believed there."""
+
+_SURROGATES: Final = dict.fromkeys(range(55296, 57344), 65533)
+_INVISIBLE: Final = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad\u180e\u2061\u2062\u2063\u2064")
+
+
+class Secrets:
+    """Finds credentials. Kinds are SECRET, PRIVATE_KEY and JWT; the rule says whose key it is."""
+
+    guard = Guard.SECRETS
+    places = frozenset(Place)
+
+    def find(self, readings: Readings, place: Place) -> Sequence[Finding]:
+        """Return the secrets of a text, each once, by the rule that knows it best."""
+        if place not in self.places:
+            return ()
+        found = [finding for reading in _forms(readings) for finding in _findings(reading)]
+        return found if len(found) < 2 else _apart(found)
+
+
+def detector() -> Secrets:
+    """Return the detector of secrets."""
+    return Secrets()
+
+
+def _forms(readings: Readings) -> Iterator[Reading]:
+    """Return the forms in which secrets are looked for: as it came, without what is not seen, decoded."""
+    yield readings.raw
+    text = readings.raw.text
+    if not text.isascii() and not _INVISIBLE.isdisjoint(text):
+        kept = [at for at, character in enumerate(text) if character not in _INVISIBLE]
+        yield Reading("".join([text[at] for at in kept]), ("invisible",), kept)
+    yield from readings.decoded
+
+
+def _findings(reading: Reading) -> Iterator[Finding]:
+    text = reading.text if reading.text.isascii() else reading.text.translate(_SURROGATES)
+    for hit in best(hits(text)):
+        if hit.rank < Rank.TOKEN and not _DISGUISES.isdisjoint(reading.via):
+            continue
+        start, end = reading.span(hit.start, hit.end)
+        yield Finding(
+            guard=Guard.SECRETS, rule=hit.rule, kind=hit.kind, start=start, end=end, score=hit.score, via=reading.via
+        )
+
+
+def hits(text: str) -> Iterator[Hit]:
+    """Yield everything that any rule finds in a text."""
+    yield from marks.found(text)
+    for head in heads.heads(text):
+        verdict = named.judge(head)
+        if verdict is not None:
+            yield Hit(verdict.rule, "SECRET", head.start, head.end, verdict.score, verdict.rank)
+
+
+def best(hits: Iterator[Hit]) -> list[Hit]:
+    """Return hits without those that lie in one that ranks higher, or in a longer one that ranks the same."""
+    ordered = sorted(hits, key=lambda hit: (-hit.rank, hit.start, -hit.end, -hit.score))
+    kept: list[Hit] = []
+    for hit in ordered:
+        if not any(_covers(other, hit) for other in kept):
+            kept.append(hit)
+    return sorted(kept, key=lambda hit: hit.start)
+
+
+def _covers(better: Hit, hit: Hit) -> bool:
+    if better.rank is Rank.BLOCK or better.rank == hit.rank:
+        return better.start <= hit.start and hit.end <= better.end
+    overlap = min(better.end, hit.end) - max(better.start, hit.start)
+    return overlap * 2 > hit.end - hit.start
+
+
+def _apart(found: list[Finding]) -> list[Finding]:
+    """Leave out what another form of the text showed too."""
+    seen: dict[tuple[int, int], Finding] = {}
+    for finding in found:
+        seen.setdefault((finding.start, finding.end), finding)
+    return list(seen.values())

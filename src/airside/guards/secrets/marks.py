@@ -1,0 +1,120 @@
+"""Keys that show what they are: one automaton finds where they may begin, then each place is looked at closely."""
+
+import math
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, Final
+
+import re2
+from ahocorasick_rs import AhoCorasick, Implementation
+
+from airside.guards.secrets import harmless
+from airside.guards.secrets.formats import AROUND, TOKENS
+from airside.guards.secrets.formats.form import Around, Token
+from airside.guards.secrets.hit import Hit, Rank
+from airside.guards.secrets.shape import entropy
+from airside.guards.secrets.structures import MARKS
+
+REACH_CHARS: Final = 4_200  # the longest token of a provider
+_NEAR_CHARS: Final = 330
+_BEHIND_CHARS: Final = 100
+_UNSURE: Final = 0.8  # a token whose checksum does not fit
+_SURE: Final = 0.95
+_ENTROPY_MIN: Final = 3.0  # bits per character, of what follows a prefix
+_ESCAPED: Final = frozenset("nrtbf")
+
+
+_Look = Callable[[str, int], Iterator[Hit]]
+
+
+def found(text: str) -> Iterator[Hit]:
+    """Yield the keys in a text that show what they are."""
+    for index, at, _ in _AUTOMATON.find_matches_as_indexes(text, overlapping=True):
+        for look in _LOOKS[index]:
+            yield from look(text, at)
+
+
+def _begins(text: str, at: int) -> bool:
+    """Whether a token may begin here: after no letter or digit, unless those are an escape's end."""
+    if at == 0:
+        return True
+    before = text[at - 1]
+    if before == "." and at >= 2 and text[at - 2].isalnum():  # a name's last part
+        return False
+    if not (before.isascii() and before.isalnum()):
+        return True
+    if before in _ESCAPED and at >= 2 and text[at - 2] == "\\":
+        return True
+    if at >= 3 and text[at - 3] == "%":  # %3D
+        return True
+    return at >= 6 and text[at - 6 : at - 4] == "\\u"
+
+
+def _token(token: Token, prefix: str) -> _Look:
+    size = len(prefix)
+    expression = rf"({re2.escape(prefix)}{token.body})(?:[^A-Za-z0-9_]|$)"
+    reach = REACH_CHARS if ",}" in token.body else _NEAR_CHARS
+
+    def look(text: str, at: int) -> Iterator[Hit]:
+        if not _begins(text, at):
+            return
+        match = _compiled(expression).match(text[at : at + reach])
+        if match is None:
+            return
+        value = match.group(1)
+        if entropy(value[size:]) < min(_ENTROPY_MIN, 0.7 * math.log2(len(value) - size)) or (
+            token.check is not None and not token.check(value)
+        ):
+            return
+        if _stands_for(value, size):
+            return
+        skip = size if prefix.endswith("=") else 0  # a name, not part of the key
+        score = _UNSURE if token.sure is not None and not token.sure(value[skip:]) else _SURE
+        yield Hit(token.rule, "SECRET", at + skip, at + len(value), score, Rank.TOKEN)
+
+    return look
+
+
+def _stands_for(value: str, size: int) -> bool:
+    low = value.lower()
+    return (
+        "example" in low or "xxxx" in low or "****" in low or "...." in low or "placeholder" in low or "your" in low
+    ) or harmless.monotonous(value[size:], 0.8)
+
+
+def _around(around: Around) -> _Look:
+    expression = rf"(?:^|[^A-Za-z0-9])({around.body})(?:[^A-Za-z0-9_]|$)"
+
+    def look(text: str, at: int) -> Iterator[Hit]:
+        begin = max(0, at - _BEHIND_CHARS)
+        for match in _compiled(expression).finditer(text[begin : at + _NEAR_CHARS]):
+            start, end = begin + match.start(1), begin + match.end(1)
+            if start <= at < end and _begins(text, start) and not harmless.placeholder(text[start:end]):
+                yield Hit(around.rule, "SECRET", start, end, _SURE, Rank.TOKEN)
+
+    return look
+
+
+@cache
+def _compiled(expression: str) -> Any:
+    """Return an expression, compiled when it is first needed: most of them never are."""
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile(expression, options)
+
+
+def _all() -> tuple[list[str], list[list[_Look]]]:
+    looks: dict[str, list[_Look]] = {}
+    for token in TOKENS:
+        for prefix in token.prefixes:
+            looks.setdefault(prefix, []).append(_token(token, prefix))
+    for around in AROUND:
+        for mark in around.marks:
+            looks.setdefault(mark, []).append(_around(around))
+    for mark, look in MARKS.items():
+        looks.setdefault(mark, []).append(look)
+    return list(looks), list(looks.values())
+
+
+_MARKS, _LOOKS = _all()
+_AUTOMATON: Final = AhoCorasick(_MARKS, implementation=Implementation.DFA)

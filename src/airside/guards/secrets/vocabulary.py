@@ -1,0 +1,44 @@
+"""The words by which names are told apart, and the words that stand where a secret would."""
+
+from typing import Final
+
+_KEYS = """
+    secret secrets token tokens apikey accesskey secretkey privatekey authkey bearer credential credentials cred
+    creds jwt auth authorization authtoken accesstoken sas webhook dsn ключ токен 密钥 schlüssel schluessel cookie
+    session sessionid sid otp salt seed
+"""
+KEYS: Final = frozenset(_KEYS.split())
+"""Words of a name that say: this is a key."""
+
+_QUALIFIERS = """
+    api access secret private auth app application client account master encryption encrypt crypto signing sign
+    shared service server storage admin license licence consumer subscription user access primary secondary hmac aes
+    des rsa ssh ssl tls web cookie session jwt token deploy integration rest write read live prod production dev
+    stripe db
+"""
+QUALIFIERS: Final = frozenset(_QUALIFIERS.split())
+"""Words before "key" that say what it opens."""
+
+_ABOUT = """
+    count limit max min length len size type name names url uri endpoint path file filename dir folder field label
+    hint placeholder prompt policy regex pattern id ids expires expiry expiration expire ttl timeout version format
+    class selector input column prefix suffix header headers hash digest fingerprint algorithm alg strength reset
+    help error message msg text title description required enabled attempts manager provider generator validator
+    index arn ref env var mode status store usage rotation template form sha checksum etag commit revision uuid guid
+    code vault parser handler factory service method function callback link page number location source public kind
+    state at date time
+"""
+ABOUT: Final = frozenset(_ABOUT.split())
+"""Last words of names that name something about a secret, or something else."""
+
+_STAND_INS = """
+    none null nil true false undefined default empty string str text password passwd pass pwd secret token key
+    apikey api_key api-key username user name admin root required optional hidden input test testing basic bearer
+    plain private public value unknown disabled enabled yes no auto invalid valid missing forgot reset confirm
+    change current new old login signin signup email bytes object boolean integer number any void self cls this
+    unset postgres mysql guest demo local localhost development production staging never always digest prompt file
+    env environment keyring vault passphrase credentials credential authorization authentication oauth oauth2 jwt
+    hash hashed encrypted base64 utf-8
+"""
+STAND_INS: Final = frozenset(_STAND_INS.split())
+"""What code and forms put where a secret goes."""
