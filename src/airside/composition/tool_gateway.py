@@ -16,6 +16,7 @@ from airside.core.tool import Tool
 from airside.gateways.http import Asgi, Caller
 from airside.gateways.tools.catalogue import Execute, ToolCatalogue
 from airside.gateways.tools.gateway import ToolGateway
+from airside.gateways.tools.guarding.descriptions import Descriptions
 from airside.gateways.tools.guarding.results import Results
 from airside.gateways.tools.hosted import HostedTools
 from airside.gateways.tools.json_post import JsonPost, typed
@@ -64,14 +65,16 @@ async def open_tool_gateway(
     hosted = HostedTools(settings.tools, catalogue.set_hosted, ways_out.environment(HOST))
     await hosted.start()
     stack.push_async_callback(hosted.close)
-    await open_sources(ground, catalogue, said, stack, ways_out)
+    notices, tenant = ground.resilience.notices, settings.tenant
+    described = Descriptions(guards, notices, tenant, catalogue.set_foreign)
+    await open_sources(ground, described, said, stack, ways_out)
 
     pins = Pins(database, catalogue)
     results = Results(guards)
     last: list[Step] = [
         results,
         Outdate(Shelf(database, ground.keyring)),
-        egress_step(settings, ground.secrets, ground.resilience.notices, ground.clock),
+        egress_step(settings, ground.secrets, notices, ground.clock),
     ]
     gateway = ToolGateway(lambda terminal: steps(compose(last, terminal)), catalogue, hosted, pins)
     calls_of_code.go_through(gateway, catalogue)

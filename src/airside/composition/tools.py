@@ -8,7 +8,7 @@ from airside.composition.egress import WaysOut
 from airside.composition.ground import Ground
 from airside.core.ports import Database, Transaction
 from airside.core.run import TERMINAL, RunState
-from airside.gateways.tools.catalogue import ToolCatalogue
+from airside.gateways.tools.guarding.descriptions import OnListed
 from airside.gateways.tools.manifest import Manifests, load_manifests
 from airside.gateways.tools.mcp_servers.server import LEFT_OUT, McpServer
 from airside.gateways.tools.openapi.source import Api, Operations
@@ -24,7 +24,7 @@ def manifests(ground: Ground) -> Manifests:
 
 
 async def open_sources(
-    ground: Ground, catalogue: ToolCatalogue, said: Manifests, stack: AsyncExitStack, ways_out: WaysOut
+    ground: Ground, on_listed: OnListed, said: Manifests, stack: AsyncExitStack, ways_out: WaysOut
 ) -> Sequence[McpServer]:
     """Connect to the configured sources, all at once; one that does not answer has no tools until it does."""
     around = Surroundings(
@@ -37,13 +37,13 @@ async def open_sources(
         ground.secrets,
     )
     servers = [
-        McpServer(name, ways_out.of_server(name, settings), said, around, catalogue.set_foreign)
+        McpServer(name, ways_out.of_server(name, settings), said, around, on_listed)
         for name, settings in ground.settings.tools.mcp.items()
     ]
     for name, api_settings in ground.settings.tools.openapi.items():
         api = Api(Operations(name, api_settings, said), api_settings, around)
         stack.push_async_callback(api.close)
-        for out in catalogue.set_foreign(api.source, api.listed, api.left_out):
+        for out in on_listed(api.source, api.listed, api.left_out):
             body = {"key": f"{api.source}/{out.name}", "source": api.source, "tool": out.name, "why": out.why}
             around.notices.tell(around.tenant, LEFT_OUT, body)
     for server in servers:

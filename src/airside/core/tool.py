@@ -53,8 +53,8 @@ class Tool(Struct, frozen=True, kw_only=True):
     whose cached results are stale once this one has had an effect. `capability` names what it lets an agent do,
     together with other tools, so that they are switched off together when they fail. `cost` is what one call costs.
     `declared` is false until a person has said all this of the tool. `returns` is the JSON Schema of its result, empty
-    if none is promised. `source` says where the tool comes from: `host`, `airside`, `local`, `mcp:NAME`,
-    `openapi:NAME`, `agent:NAME`.
+    if none is promised. `suspect` names rules of guards that its own words set off. `source` says where the tool comes
+    from: `host`, `airside`, `local`, `mcp:NAME`, `openapi:NAME`, `agent:NAME`.
     """
 
     name: str
@@ -78,3 +78,4 @@ class Tool(Struct, frozen=True, kw_only=True):
     declared: bool = False
     source: str = ""
     returns: Mapping[str, Any] = {}
+    suspect: tuple[str, ...] = ()

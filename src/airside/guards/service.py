@@ -76,6 +76,18 @@ class Guards:
         except Exception as error:  # noqa: BLE001 - whatever a guard fails of, nothing passes unchecked
             return self._failed(who, place, error)
 
+    def judge_now(self, who: Identity, text: str, place: Place) -> tuple[Judged, ...]:
+        """Return what is found in a text of nobody's run, with what follows; see `found`. For what is seldom asked."""
+        try:
+            findings: Sequence[Finding] = self._scanner.scan_now(text, place)
+        except Exception as error:  # noqa: BLE001 - as in `found`
+            findings = self._failed(who, place, error)
+        return self.judge(who, findings, place)
+
+    def redacted(self, text: str, judged: Sequence[Judged]) -> str:
+        """Return a text of nobody's run as it may go on: there are no placeholders, so that values are redacted."""
+        return rewritten(text, judged, label)
+
     async def judged(self, who: Identity, text: str, findings: Sequence[Finding], place: Place) -> Checked:
         """Return what follows from findings, those of a scan or of a check that needs more than the text."""
         judged = self.judge(who, findings, place)

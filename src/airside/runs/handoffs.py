@@ -27,6 +27,8 @@ from airside.core.ports import Database, Keyring, Transaction
 from airside.core.release import Release
 from airside.core.run import RunState
 from airside.core.tool import Tool
+from airside.guards.placeholders.handing_on import handed_on
+from airside.guards.placeholders.vault import Vault
 from airside.journal import events
 from airside.journal.queries import load
 from airside.policy.loading import parse
@@ -94,6 +96,7 @@ class Handoffs:
         self._signals = signals
         self._allowances = allowances
         self._clock = clock
+        self._placeholders = Vault(database, keyring, values_max=settings.guards.placeholders_max)
         self._closing = asyncio.Event()
         self._rules = {name: _narrowing(name, handoff) for name, handoff in settings.handoffs.items()}
 
@@ -120,6 +123,7 @@ class Handoffs:
             )
         result = await self._runs.result(sub.tenant_id, sub.run_id)
         value = None if result is None else msgspec.json.decode(result)
+        value = await handed_on(self._placeholders, value, structs.replace(call.who, run_id=sub.run_id), call.who)
         return canonical.encode({"run": sub.run_id, "state": sub.state.value, "result": value})
 
     async def _begun(self, call: Call) -> RunRecord:
@@ -129,10 +133,12 @@ class Handoffs:
             raise AirsideError(Code.TOOL_FAILED, f"no agent is called {settings.agent}")
         run_id = new_id("run")
         parent = await self._runs.get(who.tenant_id, who.run_id)
+        said = (call.arguments or {})["task"]
+        said = await handed_on(self._placeholders, said, who, structs.replace(who, run_id=run_id))
         task = Submission(
             tenant_id=who.tenant_id,
             agent=settings.agent,
-            input=canonical.encode((call.arguments or {})["task"]),
+            input=canonical.encode(said),
             labels=json.loads(parent.labels),
             priority=parent.priority,
             parent_run_id=parent.run_id,

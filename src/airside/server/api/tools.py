@@ -67,4 +67,5 @@ def _brief(tool: Tool) -> dict[str, Any]:
         "reversible": tool.reversible,
         "declared": tool.declared,
         "local": tool.local,
+        "suspect": list(tool.suspect),
     }

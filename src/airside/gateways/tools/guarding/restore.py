@@ -4,7 +4,7 @@ The step before `replay`: a request is named, decided on, approved and traced wi
 while the agent, and the models that it asks, have met nothing but the names.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -14,8 +14,8 @@ from airside.core import canonical
 from airside.core.call import Call, CallKind, Outcome
 from airside.core.patterns import fits_any
 from airside.core.ports import Forward, Keyring
-from airside.core.run import Identity
 from airside.gateways.tools.catalogue import Listed
+from airside.guards.placeholders.handing_on import mapped
 from airside.guards.placeholders.spelling import kind_of, placeholders_in, put_back
 from airside.guards.ports import Placeholders
 from airside.pipeline.request import name_parts
@@ -64,13 +64,13 @@ class Restore:
         if not said:
             return restored
         shown = restored.said if restored.said is not None else restored.arguments
-        return replace(restored, said=_mapped(shown, lambda text: _hidden(text, said)))
+        return replace(restored, said=mapped(shown, lambda text: _hidden(text, said)))
 
     async def _restored(self, call: Call) -> Call:
         values = await self._values(call, call.arguments)
         if not values:
             return call
-        arguments = _mapped(call.arguments, lambda text: put_back(text, values))
+        arguments = mapped(call.arguments, lambda text: put_back(text, values))
         parts = (canonical.encode(arguments), *call.parts[1:])
         return replace(call, arguments=arguments, parts=parts, said=call.arguments)
 
@@ -86,22 +86,6 @@ class Restore:
         return {name: value.text for name, value in found.items()}
 
 
-async def restored_value(placeholders: Placeholders, who: Identity, value: Any) -> Any:
-    """Return a JSON value with all values of the run in the place of placeholders, for what stays within airside."""
-    names: dict[str, None] = {}
-
-    def noted(said: str) -> str:
-        names.update(dict.fromkeys(placeholders_in(said)))
-        return said
-
-    _mapped(value, noted)
-    if not names:
-        return value
-    found = await placeholders.values(who, " ".join(names))
-    values = {name: one.text for name, one in found.items()}
-    return _mapped(value, lambda said: put_back(said, values)) if values else value
-
-
 def _names(rule: RestoreRule, tool: str) -> bool:
     return tool in rule.tools or fits_any(tool, rule.tools)
 
@@ -110,13 +94,3 @@ def _hidden(text: str, values: Mapping[str, str]) -> str:
     for name, value in sorted(values.items(), key=lambda item: -len(item[1])):
         text = text.replace(value, name)
     return text
-
-
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, Mapping):
-        return {key: _mapped(item, change) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_mapped(item, change) for item in value]
-    return value

@@ -15,8 +15,8 @@ from airside.core.ports import Database, Keyring, Row, SubjectKey, Transaction
 from airside.core.run import Identity
 from airside.core.tool import Tool
 from airside.gateways.tools.answer import unpack
-from airside.gateways.tools.guarding.restore import restored_value
 from airside.gateways.tools.provenance.words import words_of
+from airside.guards.placeholders.handing_on import restored
 from airside.guards.ports import Placeholders
 from airside.journal.queries import load
 from airside.pipeline.answers import unpacked
@@ -133,7 +133,7 @@ class Past:
         return replace(made, result=result, error=error)
 
     async def _valued(self, who: Identity, value: Any) -> Any:
-        return value if self._placeholders is None else await restored_value(self._placeholders, who, value)
+        return value if self._placeholders is None else await restored(self._placeholders, who, value)
 
     def _made(self, call_id: str, row: Row, arguments: bytes, key: SubjectKey) -> Made:
         request = json.loads(row["body"])["request"] if row["body"] else []
