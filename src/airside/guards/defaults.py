@@ -5,17 +5,29 @@ from collections.abc import Iterator
 from airside.config.guards import GuardSettings
 from airside.guards.detector import Detector
 from airside.guards.finding import Guard, Mode
+from airside.guards.injection import rules
+from airside.guards.personal import detector as personal
 from airside.guards.scanner import Scanner
+from airside.guards.secrets import detector as secrets
 
 
 def scanner_of(settings: GuardSettings) -> Scanner:
     """Return a scanner with every detector that is turned on; raises `misconfigured` if one needs what is missing."""
-    detectors = list(_detectors(settings)) if settings.enabled else []
-    return Scanner(detectors, text_bytes_max=settings.text_bytes_max, verdicts_max=settings.verdicts_max)
+    return Scanner(detectors(settings), text_bytes_max=settings.text_bytes_max, verdicts_max=settings.verdicts_max)
+
+
+def detectors(settings: GuardSettings) -> list[Detector]:
+    """Return the detectors that look for something from which anything would follow."""
+    return list(_detectors(settings)) if settings.enabled else []
 
 
 def _detectors(settings: GuardSettings) -> Iterator[Detector]:
-    yield from ()
+    if wanted(settings, Guard.SECRETS):
+        yield secrets.detector()
+    if wanted(settings, Guard.PERSONAL):
+        yield personal.detector(settings.personal)
+    if wanted(settings, Guard.INJECTION):
+        yield rules.detector()
 
 
 def wanted(settings: GuardSettings, guard: Guard) -> bool:
