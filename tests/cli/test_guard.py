@@ -8,7 +8,7 @@ import yaml
 from tests.cli.conftest import Told
 
 Airside = Callable[..., Told]
-KEY = "ghp_" + "0123456789abcdefghijABCDEFGHIJ012345"
+KEY = "ghp_" + "kP3vQ9zXw2LmN8rT5yU1aB4cD7eF0gH6iJtW"
 
 
 def _written(folder: Path, *cases: dict[str, object]) -> str:
