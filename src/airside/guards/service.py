@@ -101,6 +101,12 @@ class Guards:
         self._tell(who, place, judged)
         return judged
 
+    def settled(self, who: Identity, finding: Finding, mode: Mode, place: Place) -> Judged:
+        """Return a finding with what follows from it by its own setting; who must know is told."""
+        judged = Judged(finding, mode)
+        self._tell(who, place, (judged,))
+        return judged
+
     async def rewrite(self, who: Identity, text: str, judged: Sequence[Judged]) -> Checked:
         """Return a text with what is tokenised or redacted replaced; see `rewrite_all`."""
         return (await self.rewrite_all(who, [(text, judged)]))[0]

@@ -16,6 +16,12 @@ _OF_EFFECTS: Mapping[Mode, Mode] = {Mode.TOKENISE: Mode.FLAG, Mode.REDACT: Mode.
 What must not go on stops the call; what only has to be kept from a model does not.
 """
 
+_OF_LINKS = (
+    GuardRule(guards=["exfiltration"], kinds=["LINK_WITH_DATA", "SCRIPT_LINK"], places=["answer"], mode="redact"),
+    GuardRule(guards=["exfiltration"], kinds=["opaque_link"], mode="observe"),
+)
+"""What follows from links where the settings say nothing of them: those that carry data away do not leave."""
+
 Replacement = Callable[[Finding, Mode, str], str]
 """Returns what stands in the place of the found characters."""
 
@@ -39,7 +45,7 @@ class Modes:
     """What follows from findings, by the settings."""
 
     def __init__(self, settings: GuardSettings) -> None:
-        self._rules = tuple(settings.rules)
+        self._rules = (*settings.rules, *(_OF_LINKS if Guard.EXFILTRATION.value not in settings.modes else ()))
         self._own = {guard: _own(settings, guard) for guard in Guard}
 
     def judge(self, findings: Iterable[Finding], where: Where) -> tuple[Judged, ...]:

@@ -1,0 +1,1 @@
+"""What models say, checked before anyone is given it: in one piece, and while it arrives."""

@@ -1,0 +1,126 @@
+"""The texts of an answer in any wire format: found by what they are not, so that what a provider adds is checked too.
+
+Every string of what the model said is a text, except names, ids, enumerations, and what is sealed or encoded.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+Kind = Literal["text", "thinking", "refusal", "arguments", "other"]
+Path = tuple[str | int, ...]
+
+_SAID: Final = ("choices", "content", "output", "candidates")
+"""Where answers hold what the model said: Chat Completions, Messages, Responses, Gemini."""
+
+_NAMES: Final = frozenset({"id", "type", "role", "name", "status", "model", "object", "index", "namespace", "phase"})
+_REFERENCES: Final = frozenset({"call_id", "tool_use_id", "item_id", "container_id", "file_id"})
+_ENDS: Final = frozenset({"finish_reason", "finishReason", "stop_reason", "stop_sequence", "safetyRatings"})
+_SEALED: Final = frozenset({"signature", "thoughtSignature", "encrypted_content", "encrypted_index"})
+_ENCODED: Final = frozenset({"data", "b64_json", "mimeType", "media_type"})
+_LOGPROBS: Final = frozenset({"logprobs", "logprobsResult"})
+_NO_TEXT: Final = _NAMES | _REFERENCES | _ENDS | _SEALED | _ENCODED | _LOGPROBS
+_THINKING: Final = frozenset({"thinking", "reasoning", "reasoning_content", "reasoning_details"})
+_SPOKEN: Final = frozenset({"content", "text", "transcript"})
+_ARGUMENTS: Final = frozenset({"arguments", "input", "args"})
+
+
+class Piece(Struct, frozen=True):
+    """One text, where it stands in the answer, and what it is. Of `arguments`, a string is spelled JSON."""
+
+    path: Path
+    text: str
+    kind: Kind
+
+
+def decoded(body: bytes) -> dict[str, Any] | None:
+    """Return an answer's values, or None for what is no JSON object."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def pieces(answer: Mapping[str, Any]) -> list[Piece]:
+    """Return the texts of an answer in their order."""
+    found: list[Piece] = []
+    for name in _SAID:
+        if isinstance(answer.get(name), list):
+            found += _in(answer[name], (name,), "text")
+    return found
+
+
+def _in(value: Any, path: Path, kind: Kind) -> Iterator[Piece]:
+    if isinstance(value, str):
+        if value:
+            yield Piece(path, value, kind)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _in(item, (*path, index), kind)
+    elif isinstance(value, dict):
+        own: Kind = "thinking" if value.get("thought") is True or value.get("type") == "reasoning" else kind
+        for name, item in value.items():
+            if own == "arguments" or name not in _NO_TEXT:
+                yield from _in(item, (*path, name), _kind(name, own))
+
+
+def _kind(name: str, kind: Kind) -> Kind:
+    """Return what the texts under a name are, in what is of a kind itself."""
+    if kind in {"arguments", "thinking"}:
+        return kind
+    if name in _THINKING:
+        return "thinking"
+    if name in _ARGUMENTS:
+        return "arguments"
+    if name == "refusal":
+        return "refusal"
+    return "text" if name in _SPOKEN or name in {"message", "parts"} else "other"
+
+
+def with_texts(answer: Mapping[str, Any], changed: Sequence[tuple[Path, str]]) -> bytes:
+    """Return an answer with other texts at these places, without the probabilities of what had stood there."""
+    value: Any = msgspec.json.decode(msgspec.json.encode(answer))
+    for path, text in changed:
+        inner = value
+        for step in path[:-1]:
+            inner = inner[step]
+        inner[path[-1]] = text
+    for name in _SAID:
+        if name in value:
+            _without_logprobs(value[name])
+    return msgspec.json.encode(value)
+
+
+def _without_logprobs(value: Any) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _without_logprobs(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name in _LOGPROBS and item:
+                value[name] = [] if isinstance(item, list) else None
+            elif name not in _ARGUMENTS:
+                _without_logprobs(item)
+
+
+def spelled(piece: Piece) -> list[Piece] | None:
+    """Return the texts inside spelled arguments; None if they are no JSON."""
+    try:
+        value = msgspec.json.decode(piece.text)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    return list(_in(value, (), "arguments")) if isinstance(value, dict | list) else None
+
+
+def respelled(text: str, changed: Sequence[tuple[Path, str]]) -> str:
+    """Return spelled JSON with other texts inside."""
+    value = msgspec.json.decode(text)
+    for path, inner in changed:
+        at = value
+        for step in path[:-1]:
+            at = at[step]
+        at[path[-1]] = inner
+    return msgspec.json.encode(value).decode()
