@@ -29,7 +29,8 @@ def found(text: str) -> list[tuple[str, str]]:
         ("jane@xn--e1afmkfd.xn--p1ai", "jane@xn--e1afmkfd.xn--p1ai"),
         ("jane@example.com.", "jane@example.com"),
         ("jane@example.org.Danke", "jane@example.org"),
-        ('"jane doe"@example.com', '"jane doe"@example.com'),
+        ('"jane"@example.com', '"jane"@example.com'),
+        ("用户@例子.公司", "用户@例子.公司"),
         ("jane@sub-domain.example.museum", "jane@sub-domain.example.museum"),
     ],
 )

@@ -15,6 +15,11 @@ _WHOLE_CHARS: Final = 5
 """So short a word must stand alone; a longer one may begin a compound (`Steuernummer`)."""
 
 
+def listed(*rows: str) -> tuple[str, ...]:
+    """Return words written in rows, parted by `|`."""
+    return tuple(word for row in rows for word in row.split("|"))
+
+
 class Contexts:
     """Words with their topics, looked for before and shortly after a place."""
 

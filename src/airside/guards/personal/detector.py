@@ -7,17 +7,19 @@ from airside.config.personal import PersonalSettings
 from airside.guards.finding import Finding, Guard, Place
 from airside.guards.normalise.readings import Reading, Readings
 from airside.guards.personal import banking, cards, codes, email, identity_europe, identity_world, networks, records
+from airside.guards.personal.context import listed
+from airside.guards.personal.phones import Phones
 from airside.guards.personal.plain import Plain
 from airside.guards.personal.shapes import ShapeSet
 from airside.guards.personal.spotted import Spotted, standing
 
 Find = Callable[[Plain], Iterator[Spotted]]
 
-_ID_WORDS: Final = (
-    *("national id", "id number", "identity number", "identity card", "id card", "identification number", "id no"),
-    *("personalausweis", "ausweisnummer", "carte d'identité", "carte nationale", "documento de identidad"),
-    *("documento de identidade", "carta d'identità", "identiteitskaart", "dowód osobisty", "удостоверение личности"),
-    *("身份证", "신분증", "身分証", "رقم الهوية", "kimlik", "national identification", "personal id", "citizen id"),
+_ID_WORDS: Final = listed(
+    "national id|id number|identity number|identity card|id card|identification number|id no|personalausweis",
+    "ausweisnummer|carte d'identité|carte nationale|documento de identidad|documento de identidade",
+    "carta d'identità|identiteitskaart|dowód osobisty|удостоверение личности|身份证|신분증|身分証|رقم الهوية|kimlik",
+    "national identification|personal id|citizen id",
 )
 _DISGUISES: Final = frozenset({"reversed", "rot13", "leet"})
 _LETTERED: Final = frozenset({"EMAIL", "IBAN"})
@@ -68,6 +70,7 @@ def _finds(settings: PersonalSettings) -> Iterator[Find]:
     for family, shapes, common in _SETS:
         yield ShapeSet(shapes, family=family[0], kind=family[1], common=common).find
     yield records.find
+    yield Phones(settings.phone_regions).find
     yield networks.find_ip
     yield networks.find_mac
     yield codes.find_wallets

@@ -19,6 +19,7 @@ LOCAL_CHARS_MAX: Final = 64
 DOMAIN_CHARS_MAX: Final = 253
 _LABEL_CHARS_MAX: Final = 63
 _URL_CHARS: Final = 200
+_UNSPACED_CHARS_MAX: Final = 16
 _WORDS_BEHIND_MAX: Final = 4  # sentences that follow without a space, `a@b.org.Please`
 
 _TLDS: Final = frozenset(
@@ -28,7 +29,7 @@ _TLDS: Final = frozenset(
 )
 _AT: Final = re2.compile(rb"[^\s@]@[0-9A-Za-z?\[]")
 _LOCAL_BACKWARDS: Final = re.compile(r"[\w.+%'~-]+")
-_QUOTED_BACKWARDS: Final = re.compile(r'"[^"\r\n]{1,62}"')
+_QUOTED_BACKWARDS: Final = re.compile(r'"[^"\s]{1,62}"')
 _DOMAIN: Final = re.compile(r"[\w-]+(?:\.[\w-]+)+")
 _ASCII_BACKWARDS: Final = re.compile(r"[A-Za-z0-9.+%'_~-]+")
 _ASCII: Final = re.compile(r"[A-Za-z0-9-]+")
@@ -72,6 +73,8 @@ def _local_start(text: str, at: int, floor: int) -> int | None:
     ascii_part = _ASCII_BACKWARDS.match(backwards)
     if other and ascii_part:  # an address right behind a word of a script without spaces
         local = ascii_part.group()[::-1]
+    elif other and len(local) > _UNSPACED_CHARS_MAX:  # rather a sentence
+        return None
     local = local.lstrip(".'-%~+")
     if not 0 < len(local) <= LOCAL_CHARS_MAX or local.endswith(".") or ".." in local:
         return None

@@ -136,7 +136,7 @@ SHAPES: Final = (
     ),
     row(
         "it_codice_fiscale",
-        "AAAAAA99A99A999A|AAA AAA 99A99 A999A|AAAAAA 99A99 A999A|AAA AAA 99A99A999A",
+        "AAAAAA99A99A999A",
         codicefiscale,
         "codice fiscale|c.f.|cod. fisc",
         alone=True,

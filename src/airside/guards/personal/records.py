@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import re2
 
-from airside.guards.personal.context import Contexts, near_any
+from airside.guards.personal.context import Contexts, listed, near_any
 from airside.guards.personal.plain import Plain
 from airside.guards.personal.shapes import CHECKED_MAX
 from airside.guards.personal.spotted import Spotted
@@ -31,55 +31,32 @@ class Label(NamedTuple):
     digits_min: int
 
 
-PASSPORTS: Final = (
-    *("passport", "passport no", "reisepass", "passnummer", "passeport", "pasaporte", "passaporto", "passaporte"),
-    *(
-        "paspoort",
-        "paszport",
-        "útlevél",
-        "пасспорт",
-        "паспорт",
-        "护照",
-        "護照",
-        "パスポート",
-        "旅券",
-        "여권",
-        "جواز سفر",
-    ),
-    *("pasaport", "pasfoto nr", "διαβατήριο", "pașaport", "passi number", "pasport"),
+PASSPORTS: Final = listed(
+    "passport|passport no|reisepass|passnummer|passeport|pasaporte|passaporto|passaporte|paspoort|paszport",
+    "útlevél|пасспорт|паспорт|护照|護照|パスポート|旅券|여권|جواز سفر|pasaport|pasfoto nr",
+    "διαβατήριο|pașaport|passi number|pasport",
 )
-LICENCES: Final = (
-    *("driver's license", "driver’s license", "drivers license", "driver license", "driving licence", "driver licence"),
-    *("driving license", "driver's licence", "dl number", "dl no", "dl#", "licence number", "führerschein"),
-    *("fuehrerschein", "permis de conduire", "licencia de conducir", "permiso de conducir", "carnet de conducir"),
-    *("patente di guida", "patente", "carta de condução", "cnh", "rijbewijs", "prawo jazdy", "körkort", "kørekort"),
-    *("førerkort", "ajokortti", "водительское удостоверение", "водительские права", "驾驶证", "運転免許", "운전면허"),
-    *("sürücü belgesi", "ehliyet", "vezetői engedély", "řidičský průkaz", "رخصة قيادة", "license number", "dln"),
+LICENCES: Final = listed(
+    "driver's license|driver’s license|drivers license|driver license|driving licence|driver licence",
+    "driving license|driver's licence|dl number|dl no|dl#|licence number|führerschein|fuehrerschein",
+    "permis de conduire|licencia de conducir|permiso de conducir|carnet de conducir|patente di guida|patente",
+    "carta de condução|cnh|rijbewijs|prawo jazdy|körkort|kørekort|førerkort|ajokortti",
+    "водительское удостоверение|водительские права|驾驶证|運転免許|운전면허|sürücü belgesi|ehliyet|vezetői engedély",
+    "řidičský průkaz|رخصة قيادة|license number|dln",
 )
-PATIENTS: Final = (
-    *("mrn", "medical record", "patient id", "patient no", "patient number", "chart number", "hospital number"),
-    *("health record", "patientennummer", "patienten-id", "patienten-nr", "krankenaktennummer", "fallnummer"),
-    *("dossier médical", "numéro de patient", "numéro patient", "n° patient", "ipp", "historia clínica"),
-    *("historia clinica", "número de paciente", "cartella clinica", "prontuário", "prontuario", "número do paciente"),
-    *("patiëntnummer", "numer pacjenta", "journalnummer", "potilasnumero", "номер пациента", "медицинской карты"),
-    *(
-        "病历号",
-        "患者番号",
-        "診察券番号",
-        "환자번호",
-        "등록번호",
-        "رقم المريض",
-        "health card",
-        "health insurance number",
-    ),
-    *("krankenversichertennummer", "versichertennummer", "kvnr", "medicare number", "mbi", "ehic"),
+PATIENTS: Final = listed(
+    "mrn|medical record|patient id|patient no|patient number|chart number|hospital number|health record",
+    "patientennummer|patienten-id|patienten-nr|krankenaktennummer|fallnummer|dossier médical",
+    "numéro de patient|numéro patient|n° patient|ipp|historia clínica|historia clinica|número de paciente",
+    "cartella clinica|prontuário|prontuario|número do paciente|patiëntnummer|numer pacjenta|journalnummer",
+    "potilasnumero|номер пациента|медицинской карты|病历号|患者番号|診察券番号|환자번호|등록번호|رقم المريض",
+    "health card|health insurance number|krankenversichertennummer|versichertennummer|kvnr|medicare number|mbi|ehic",
 )
-ACCOUNTS: Final = (
-    *("account number", "account no", "acct", "bank account", "a/c no", "kontonummer", "kontonr", "konto-nr"),
-    *("numéro de compte", "numero de compte", "número de cuenta", "numero de cuenta", "numero di conto"),
-    *("conta bancária", "conta corrente", "rekeningnummer", "numer konta", "bankszámlaszám", "číslo účtu"),
-    *("номер счета", "номер счёта", "расчётный счет", "口座番号", "银行账号", "账号", "계좌번호", "رقم الحساب"),
-    *("tilinumero", "hesap no", "sort code", "routing number", "routing no", "aba number", "clabe"),
+ACCOUNTS: Final = listed(
+    "account number|account no|acct|bank account|a/c no|kontonummer|kontonr|konto-nr|numéro de compte",
+    "numero de compte|número de cuenta|numero de cuenta|numero di conto|conta bancária|conta corrente",
+    "rekeningnummer|numer konta|bankszámlaszám|číslo účtu|номер счета|номер счёта|расчётный счет|口座番号",
+    "银行账号|账号|계좌번호|رقم الحساب|tilinumero|hesap no|sort code|routing number|routing no|aba number|clabe",
 )
 
 LABELS: Final = (
