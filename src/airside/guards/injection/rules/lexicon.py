@@ -16,7 +16,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import product
 from re import compile as expression
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -28,7 +28,7 @@ _CONCEPT = expression(r"^(\w+): (.*)$")
 _OPEN_FROM: Final = "\u2e80"  # scripts that set no spaces between words begin here
 
 
-class Sense(Struct, frozen=True):
+class Sense(NamedTuple):
     """What a phrase does, in which language."""
 
     concept: str
@@ -47,19 +47,26 @@ class Phrase(Struct, frozen=True):
 @cache
 def phrases() -> tuple[Phrase, ...]:
     """Return every phrase of every language, no two with the same text."""
-    senses: dict[str, dict[Sense, None]] = {}
-    stars: dict[str, tuple[bool, bool]] = {}
+    senses: dict[str, tuple[Sense, ...]] = {}
+    starred: set[str] = set()
     for language in LANGUAGES:
         for concept, written in _declared(
             files(__package__).joinpath("lexicons", f"{language}.txt").read_text("utf-8")
         ):
-            for star in written:
-                text = star.strip("*")
-                senses.setdefault(text, {})[Sense(concept, language)] = None
-                before = stars.get(text, (False, False))
-                stars[text] = (before[0] or star.startswith("*"), before[1] or star.endswith("*"))
+            sense = (Sense(concept, language),)
+            for marked in written:
+                text = marked.strip("*")
+                if text != marked:
+                    starred.add(marked)
+                known = senses.get(text)
+                senses[text] = sense if known is None else known if sense[0] in known else known + sense
     return tuple(
-        Phrase(text, tuple(found), _open(text[0], stars[text][0]), _open(text[-1], stars[text][1]))
+        Phrase(
+            text,
+            found,
+            _open(text[0], bool({f"*{text}", f"*{text}*"} & starred)),
+            _open(text[-1], bool({f"{text}*", f"*{text}*"} & starred)),
+        )
         for text, found in senses.items()
     )
 
@@ -103,17 +110,16 @@ def _pieces(template: str, lists: Mapping[str, Sequence[str]]) -> Iterator[Seque
 
 
 def _folded(written: Sequence[str]) -> list[str]:
-    """Return phrases as a folded text has them, and without accents."""
+    """Return phrases as a folded text has them, as they are, and without accents."""
     lines = "\n".join(written)
-    folded = Readings(lines).folded.text.split("\n")
-    if len(folded) != len(written):
-        raise ValueError("folding joined two phrases")
-    plain = [_plain(text) for text in written]
-    return list(dict.fromkeys((*folded, *(text.casefold() for text in written), *plain)))
-
-
-def _plain(text: str) -> str:
-    if text.isascii():
-        return text.casefold()
-    letters = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+    forms = [Readings(lines).folded.text, lines.casefold()]
+    if not lines.isascii():
+        letters = unicodedata.normalize("NFKD", forms[1])
+        forms.append("".join(letter for letter in letters if not unicodedata.combining(letter)))
+    found: dict[str, None] = {}
+    for form in forms:
+        split = form.split("\n")
+        if len(split) != len(written):
+            raise ValueError("folding joined two phrases")
+        found.update(dict.fromkeys(split))
+    return list(found)

@@ -40,6 +40,9 @@ OVERRIDE: Final = (
     Signal("override", "override", "secret", user=0.6, foreign=0.65),
     Signal("override", "undo", "own_rules", gap=25, user=0.5, foreign=0.6),
     Signal("override", "undo", "some_rules", gap=20, user=0.15, foreign=0.15),
+    Signal("override", "own_rules", "mine", gap=120, across=True, user=0.3, foreign=0.35),
+    Signal("override", "override", "mine", gap=110, user=0.25, foreign=0.25),
+    Signal("override", "override", "leak", gap=80, across=True, user=0.12, foreign=0.15),
     Signal("override", "own_rules", "void", user=0.55, foreign=0.7),
 )
 JAILBREAK: Final = (
@@ -79,6 +82,8 @@ EXTRACTION: Final = (
     Signal("prompt_extraction", "show", "own_secret", gap=30, user=0.52, foreign=0.62),
     Signal("prompt_extraction", "leak", "secret", user=0.5, foreign=0.6),
     Signal("prompt_extraction", "show", "secret", gap=25, user=0.25, foreign=0.35),
+    Signal("prompt_extraction", "leak", "bare_prompt", gap=14, user=0.25, foreign=0.2),
+    Signal("prompt_extraction", "secret", "self_ref", gap=60, user=0.4, foreign=0.3),
     Signal("prompt_extraction", "own_secret", user=0.1, foreign=0.1),
 )
 INDIRECT: Final = (
