@@ -11,7 +11,7 @@ from airside.core.call import Call
 from airside.core.run import Identity
 from airside.gateways.models.formats.port import BrokenAnswer
 from airside.gateways.models.guarding.answers.asked import Asked
-from airside.gateways.models.guarding.answers.texts import Piece, respelled, spelled
+from airside.gateways.models.guarding.answers.texts import Path, Piece, respelled, spelled
 from airside.gateways.models.message import Answer, Text, ToolCall, ToolResult
 from airside.guards.canary import leaked
 from airside.guards.defaults import wanted
@@ -68,11 +68,12 @@ class Checks:
         return Said(await self.restored(who, checked.text), checked.judged)
 
     async def _arguments(self, who: Identity, asked: Asked, piece: Piece) -> Said:
-        """Check the arguments of a call text by text, so that they stay JSON. Placeholders stay: tools put them back."""
+        """Check arguments text by text, so that they stay JSON. Placeholders stay: tools put them back."""
         inner = spelled(piece) if isinstance(piece.path[-1], str) and piece.text[:1] in "{[" else None
         if inner is None:
             return await self.text(who, asked, piece.text, "arguments")
-        changed, judged = [], []
+        changed: list[tuple[Path, str]] = []
+        judged: list[Judged] = []
         for one in inner:
             said = await self.text(who, asked, one.text, "arguments")
             judged += said.judged
@@ -81,7 +82,7 @@ class Checks:
         return Said(respelled(piece.text, changed) if changed else piece.text, tuple(judged))
 
     async def restored(self, who: Identity, text: str) -> str:
-        """Return a text with the run's values in place of placeholders; in JSON they are spelled as JSON spells them."""
+        """Return a text with the run's values in place of placeholders, in JSON spelled as JSON spells them."""
         if "<" not in text:
             return text
         return put_back(text, await self.values(who, text, as_json=text.lstrip()[:1] in {"{", "["}))

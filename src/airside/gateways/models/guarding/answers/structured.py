@@ -81,7 +81,7 @@ class Structured:
         """Return a text that fits, and what was found on the way to it; None if there is none."""
         inner = taken_out(text) if repairable else None
         if inner is not None and not problems(inner, wanted.schema):
-            return inner, [self._told(call, "taken_out", Mode.OBSERVE)]
+            return inner, [self._told("taken_out", Mode.OBSERVE)]
         judged: list[Said] = []
         for _ in range(self._repair.tries if repairable else 0):
             again = await self._repair.again(call, asked, wanted, text, errors)
@@ -91,14 +91,15 @@ class Structured:
             judged.append(checked)
             text, errors = checked.text, problems(checked.text, wanted.schema)
             if not errors:
-                return text, [*judged, self._told(call, "repaired", Mode.OBSERVE)]
+                return text, [*judged, self._told("repaired", Mode.OBSERVE)]
         return None, [self._misfit(call, len(text))]
 
     def _misfit(self, call: Call, chars: int) -> Said:
         finding = Finding(guard=Guard.SCHEMA, rule="does_not_fit", kind="does_not_fit", start=0, end=chars)
         return Said("", self._checks.guards.judge(call.who, [finding], Place.ANSWER))
 
-    def _told(self, call: Call, rule: str, mode: Mode) -> Said:
+    @staticmethod
+    def _told(rule: str, mode: Mode) -> Said:
         return Said("", (Judged(Finding(guard=Guard.SCHEMA, rule=rule, kind=rule, start=0, end=0), mode),))
 
     def _judged(self, call: Call, mode: Mode, finding: Finding) -> Judged:

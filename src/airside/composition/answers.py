@@ -1,0 +1,56 @@
+"""The guarding of what models say, around the calls that agents make and those that airside makes itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from airside.config.guards import GuardSettings
+from airside.core.call import Call, Outcome
+from airside.core.errors import AirsideError, Code
+from airside.core.ports import Forward, Step
+from airside.core.run import Identity
+from airside.gateways.models.asides import Asides
+from airside.gateways.models.guarding.answers.checks import Checks
+from airside.gateways.models.guarding.answers.repair import Repair
+from airside.gateways.models.guarding.answers.step import GuardOut
+from airside.guards.output.hooks import hooks
+from airside.guards.service import Guards
+
+_REPLY_BYTES_MAX = 65_536
+
+
+def no_canary(_: Identity) -> str:
+    """Return the canary of a run where there are none."""
+    return ""
+
+
+def guard_out(settings: GuardSettings, checks: Checks, asides: Asides | None) -> Step:
+    """Return the step that checks what comes from models; without `asides`, that of asides themselves."""
+    if not settings.enabled:
+        return _passes
+    return GuardOut(checks, Repair(settings.repair, asides) if asides is not None else None)
+
+
+def answer_checks(settings: GuardSettings, guards: Guards) -> Checks:
+    """Return the checks of answers; raises `misconfigured` for a hook that cannot be imported."""
+    return Checks(guards, settings, no_canary, hooks(settings.hooks, post))
+
+
+async def post(url: str, value: Mapping[str, Any], *, timeout_s: float) -> Any:
+    """Post JSON to a hook of the settings and return the JSON that it answers."""
+    patience = aiohttp.ClientTimeout(total=timeout_s)
+    async with (
+        aiohttp.ClientSession(timeout=patience, trust_env=False) as session,
+        session.post(url, json=value, allow_redirects=False) as answer,
+    ):
+        if answer.status != 200:
+            raise AirsideError(Code.UPSTREAM_FAILED, f"a hook answered {answer.status}")
+        data = await answer.content.read(_REPLY_BYTES_MAX)
+        return msgspec.json.decode(data)
+
+
+async def _passes(call: Call, forward: Forward) -> Outcome:
+    """Stand where guards are turned off."""
+    return await forward(call)
