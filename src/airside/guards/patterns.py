@@ -25,7 +25,7 @@ class Pattern(Struct, frozen=True, kw_only=True):
     """One thing to look for. `keywords` are casefolded; without any, the expression runs on every text.
 
     The expression is RE2's; its group named `found`, if it has one and it matched, is what was found, else the whole
-    match. `reach` is how many characters before and after a keyword a match can extend: with it, only there is searched,
+    match. `reach` is how many characters before and after a keyword a match can stand: with it, only there is looked,
     else the whole text. `check` has the last word: it is given what was found and the whole text with the place, and
     returns whether it counts.
     """
@@ -187,7 +187,7 @@ def _width(data: bytes) -> int:
 
 
 class _Aligned:
-    """From bytes of the casefolded form to bytes of the form itself; `exact` if casefolding kept every character one."""
+    """From bytes of the casefolded form to bytes of the form; `exact` if casefolding kept the number of characters."""
 
     def __init__(self, reading: Reading) -> None:
         self._text = reading.text

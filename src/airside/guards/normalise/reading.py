@@ -1,6 +1,40 @@
 """One form of a text, with the way back to the characters as they came."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import overload
+
+
+class Offsets(Sequence[int]):
+    """Where each character of a form begins, computed when somebody asks: most texts hide nothing."""
+
+    def __init__(self, compute: Callable[[], Iterable[int]]) -> None:
+        self._compute: Callable[[], Iterable[int]] | None = compute
+        self._starts: Sequence[int] = ()
+
+    def _known(self) -> Sequence[int]:
+        if self._compute is not None:
+            self._starts, self._compute = tuple(self._compute()), None
+        return self._starts
+
+    def __len__(self) -> int:
+        return len(self._known())
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[int]: ...
+    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
+        return self._known()[index]
+
+
+def through(inner: Sequence[int] | None, outer: Sequence[int] | None) -> Sequence[int] | None:
+    """Return where characters begin two forms further out; None: nothing moved."""
+    if inner is None:
+        return outer
+    if outer is None:
+        return inner
+    last = len(outer) - 1
+    return Offsets(lambda: [outer[min(at, last)] for at in inner])
 
 
 class Reading:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from functools import cached_property
 
-from airside.guards.normalise.reading import Reading
+from airside.guards.normalise.folding import fold
+from airside.guards.normalise.reading import Reading, through
 
 __all__ = ["Reading", "Readings"]
 
@@ -17,7 +18,7 @@ class Readings:
     @cached_property
     def folded(self) -> Reading:
         """The text without disguise: NFKC, casefolded, invisible characters out, look-alikes as what they look like."""
-        return Reading(self.raw.text.casefold())
+        return folded(self.raw)
 
     @cached_property
     def decoded(self) -> Sequence[Reading]:
@@ -32,4 +33,10 @@ class Readings:
     @cached_property
     def folds(self) -> Sequence[Reading]:
         """All forms without disguise: the text and what is decoded, folded. For words."""
-        return (self.folded,)
+        return (self.folded, *(folded(reading) for reading in self.decoded))
+
+
+def folded(reading: Reading) -> Reading:
+    """Return a form without disguise."""
+    text, starts = fold(reading.text)
+    return Reading(text, reading.via, through(starts, reading.starts), reading.whole)
