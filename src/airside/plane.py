@@ -19,6 +19,7 @@ from airside.composition.approvals import open_reviews
 from airside.composition.batches import Batches, open_batches
 from airside.composition.gateways import open_gateways
 from airside.composition.ground import Ground, open_ground
+from airside.composition.guards import open_guards
 from airside.config.installation import database_url, webhook_secret
 from airside.config.settings import Settings
 from airside.core.errors import AirsideError, Code
@@ -73,8 +74,9 @@ class Plane(Struct, kw_only=True, frozen=True):
             services = _services(ground, wanted, meeting, stack)
             open_reviews(ground, services)
             await services.leases.renew()  # before the first call, so that its executor counts as alive
-            batches = await open_batches(ground, services, stack, keeping=Role.GATEWAY in wanted)
-            gateways = await open_gateways(ground, services, stack) if Role.GATEWAY in wanted else None
+            guards = open_guards(ground, stack)
+            batches = await open_batches(ground, services, guards, stack, keeping=Role.GATEWAY in wanted)
+            gateways = await open_gateways(ground, services, guards, stack) if Role.GATEWAY in wanted else None
             yield Plane(
                 settings=settings,
                 database=ground.backend.database,

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, suppress
 from msgspec import Struct
 
 from airside.composition.ground import Ground
+from airside.composition.guarding import guard_step
 from airside.composition.routing import priced_routes
 from airside.config.settings import Settings
 from airside.gateways.models.batches.desk import BatchDesk, Limits, hand_in
@@ -17,6 +18,7 @@ from airside.gateways.models.providers.configured import with_secrets
 from airside.gateways.models.providers.openai import OpenAI
 from airside.gateways.models.upstream_http1 import Http1Upstream
 from airside.gateways.tools.gateway import tool_of
+from airside.guards.service import Guards
 from airside.pipeline.afterwork import Afterwork
 from airside.pipeline.compose import compose
 from airside.pipeline.permit import Permit
@@ -35,7 +37,9 @@ class Batches(Struct, frozen=True):
     keeper: BatchKeeper
 
 
-async def open_batches(ground: Ground, services: RunServices, stack: AsyncExitStack, *, keeping: bool) -> Batches:
+async def open_batches(
+    ground: Ground, services: RunServices, guards: Guards, stack: AsyncExitStack, *, keeping: bool
+) -> Batches:
     """Make both; with `keeping` batches are looked after from now on."""
     settings, database, clock = ground.settings, ground.backend.database, ground.clock
     afterwork = Afterwork(clock)
@@ -50,7 +54,7 @@ async def open_batches(ground: Ground, services: RunServices, stack: AsyncExitSt
         afterwork,
         budget_wait_s=0.0,  # the batch's own items hold what it would wait for
     )
-    forward = compose([Permit(ground.policy, tool_of), record], hand_in)
+    forward = compose([guard_step(settings, guards), Permit(ground.policy, tool_of), record], hand_in)
     limits = Limits(settings.server.body_bytes_max, settings.budgets.reserve_output_tokens, settings.batches)
     desk = BatchDesk(database, ground.keyring, routes, able, services.external.identity, forward, settle, limits)
     stack.push_async_callback(desk.close)

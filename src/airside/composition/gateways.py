@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 from msgspec import Struct
 
 from airside.composition.ground import Ground
-from airside.composition.guards import open_guards
 from airside.composition.model_gateway import model_routes, open_model_gateway
 from airside.composition.pipelines import pipeline
 from airside.composition.provenance import Manifests, Provenance
@@ -14,6 +13,7 @@ from airside.composition.tool_gateway import open_tool_gateway
 from airside.gateways.http import Asgi
 from airside.gateways.tools.catalogue import ToolCatalogue
 from airside.gateways.tools.hosted import HostedTools
+from airside.guards.service import Guards
 from airside.pipeline.afterwork import Afterwork
 from airside.runs.services import RunServices
 
@@ -28,9 +28,9 @@ class Gateways(Struct, frozen=True):
     tools: ToolCatalogue
 
 
-async def open_gateways(ground: Ground, services: RunServices, stack: AsyncExitStack) -> Gateways:
+async def open_gateways(ground: Ground, services: RunServices, guards: Guards, stack: AsyncExitStack) -> Gateways:
     """Start the tool host and make both gateways around the one pipeline."""
-    afterwork, guards = Afterwork(ground.clock), open_guards(ground, stack)
+    afterwork = Afterwork(ground.clock)
     stack.push_async_callback(afterwork.drain, SETTLE_S)
     routes = model_routes(ground)
     manifest_of = Manifests()

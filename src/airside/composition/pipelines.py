@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+from airside.composition.answers import answer_checks, guard_out
 from airside.composition.caches import cache_step
 from airside.composition.ground import Ground
+from airside.composition.guarding import guard_step
 from airside.composition.routing import fallback_step, route_step
 from airside.composition.secrets import granted_only
 from airside.composition.witnesses import witnesses
@@ -61,7 +63,9 @@ def pipeline(
     identities, policy = services.identities, ground.policy
     replay = _replay(ground, services, afterwork)
     calling = _calling(ground, services, afterwork)
-    asides = Asides(compose([replay, *calling], ask_provider), routes, EMBEDDINGS)
+    checks = answer_checks(settings.guards, guards)
+    inner = compose([replay, *calling, guard_out(settings.guards, checks, None)], ask_provider)
+    asides = Asides(inner, routes, EMBEDDINGS)
     bytes_max = settings.server.body_bytes_max
     histories = Histories(ground.backend.database, ground.keyring, bytes_max=bytes_max)
     evidence = Evidence(witnesses(ground, services, provenance, guards), tool_of, clock)
@@ -79,6 +83,7 @@ def pipeline(
         _progress(ground, services),
         Fit(granted_only(settings)),
         arguments,
+        guard_step(settings, guards),
         evidence,
         Permit(policy, tool_of),
         Approve(services.approvals, policy, tool_of, asked_again, rebuild, ground.keyring),
@@ -90,6 +95,7 @@ def pipeline(
         fallback_step(ground, services, routes, policy),
         Widen(settings.batching),
         *calling,
+        guard_out(settings.guards, checks, asides),
     ]
     return lambda terminal: compose(steps, Group(settings.batching, terminal))
 

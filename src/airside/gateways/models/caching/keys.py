@@ -30,14 +30,15 @@ class Room(Struct, frozen=True):
 
 
 def room_of(call: Call, request: ModelRequest, settings: CacheSettings, policy_version: str) -> Room:
-    """Return the room of a call: tenant, subject, mode, policy, agent or release, wire format, model, and the route
-    that the caller wishes: by its header, a weak model could speak under a strong one's name to whoever shares.
+    """Return the room of a call: tenant, subject, mode, policy, agent or release, wire format, model, the route that
+    the caller wishes (by its header, a weak model could speak under a strong one's name to whoever shares), and what
+    guards have replaced: a placeholder is another person's in another run.
     """
     who = call.who
     owner = who.subject if settings.scope == "subject" else SHARED_SUBJECT
     agent = {"release": f"release:{who.agent}:{who.release}", "agent": f"agent:{who.agent}", "any": ""}[settings.agents]
     route = call.wishes.get("route", "")
-    names = (who.tenant_id, owner, LIVE, policy_version, agent, request.format.name, call.name, route)
+    names = (who.tenant_id, owner, LIVE, policy_version, agent, request.format.name, call.name, route, request.rewriting.hex())
     return Room(who.tenant_id, owner, tuple(name.encode() for name in names))
 
 
