@@ -8,18 +8,19 @@ has left is kept for a while as context for what follows, so that each piece cos
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-HOLD_CHARS: Final = 16_384
-"""How much of a text is held back at most."""
+HOLD_CHARS: Final = 65_536
+"""How much of a text is held back at most: as much as the longest block of a key that is found."""
 
 CONTEXT_CHARS: Final = 256
 """How much of what has left is looked at with what comes."""
 
+_LONG_CHARS: Final = 1_024  # of what is held back
 _HEAD_CHARS: Final = 128  # of what is swallowed, by which its end is known
 _TAIL_CHARS: Final = 1_024
 
 
 class Span(NamedTuple):
-    """Characters [start, end) of a text that do not leave as they are; `text` is None where nothing leaves from here."""
+    """Characters [start, end) of a text that do not leave as they are; `text` None: nothing leaves from here on."""
 
     start: int
     end: int
@@ -56,6 +57,7 @@ class StreamText:
         self._from = 0  # where in the window begins what has not left
         self._came = 0
         self._swallowing = False
+        self._patience = 0  # of a long tail it is asked only now and then whether it has ended
         self.altered = False
         self.blocked = False
 
@@ -79,7 +81,11 @@ class StreamText:
         return "" if self.blocked else self._released(len(self._window))
 
     def _on(self) -> str:
+        if len(self._window) < self._patience:
+            return ""
         start = self._open_at(self._window)
+        held = len(self._window) - (len(self._window) if start is None else max(start, self._from))
+        self._patience = len(self._window) + held // 8 if held > _LONG_CHARS else 0
         until = len(self._window) if start is None else max(start, self._from)
         if len(self._window) - until > self._hold_chars:
             return self._overlong(until)
@@ -145,7 +151,7 @@ class StreamText:
             if start is None or start >= _HEAD_CHARS:
                 spans = [span for span in self._find(self._window) if span.start < _HEAD_CHARS]
                 self._from = max((span.end for span in spans), default=len(self._window))
-                self._swallowing = False
+                self._swallowing, self._patience = False, 0
                 self._window += text[at + _TAIL_CHARS // 2 :]
                 return self._on()
         return ""

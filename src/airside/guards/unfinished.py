@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from airside.guards.finding import Guard
+from airside.guards.personal import unfinished as personal
+from airside.guards.secrets import unfinished as secrets
 
 _ANY_CHARS: Final = 96
 """How far back a guard may look that does not say what it waits for."""
@@ -12,7 +14,7 @@ _PLACEHOLDER_CHARS: Final = 50
 
 OpenAt = Callable[[str], int | None]
 
-_KNOWN: Final[Mapping[Guard, OpenAt]] = {}
+_KNOWN: Final[Mapping[Guard, OpenAt]] = {Guard.SECRETS: secrets.open_at, Guard.PERSONAL: personal.open_at}
 
 
 def open_at(guards: Collection[Guard]) -> OpenAt:
