@@ -92,6 +92,8 @@ def _expanded(written: str, lists: Mapping[str, Sequence[str]]) -> list[str]:
     for template in written.split(" | "):
         pieces = _pieces(template, lists)
         expanded += ("".join(chosen).strip() for chosen in product(*pieces))
+    if inside := [text for text in expanded if "*" in text[1:-1]]:
+        raise ValueError(f"a star stands inside a phrase: {inside[0]}")
     return expanded
 
 

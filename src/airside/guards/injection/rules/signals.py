@@ -136,6 +136,7 @@ FORGERY: Final = (
     Signal("role_heading", "heading", "task", gap=PASSAGE, across=True, user=0.3, foreign=0.4),
     Signal("role_heading", "heading", "unbound", gap=PASSAGE, across=True, user=0.4, foreign=0.4),
     Signal("many_shot", "human", "assistant", gap=600, across=True, user=0.3, foreign=0.35, least=4),
+    Signal("many_shot", "assistant", "opening", gap=40, across=True, user=0.35, foreign=0.35, least=3),
     Signal("policy_puppetry", "config", user=0.35, foreign=0.35, times=4),
     Signal("policy_puppetry", "config", "comply", gap=PASSAGE, across=True, user=0.25, foreign=0.25),
     Signal("payload_splitting", "split", "follow", gap=PASSAGE, across=True, user=0.45, foreign=0.45),
