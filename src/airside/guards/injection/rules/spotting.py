@@ -20,6 +20,7 @@ _NOT: Final = (
     *("ne ", "jamais ", "nunca ", "não ", "non ", "mai ", "не ", "никогда ", "لا "),
     *("不要", "不得", "不能", "不会", "别", "请勿", "切勿"),
 )
+_QUOTABLE: Final = frozenset({"override", "undo", "own_rules", "leak", "show", "become", "unbound", "mode", "enable"})
 _NEGATABLE: Final = frozenset({"override", "undo", "leak", "show", "enable"})
 
 
@@ -108,7 +109,7 @@ def _alone(signal: Signal, hits: Sequence[Hit], text: str) -> Iterator[Sign]:
     for start, end, index, language in hits:
         if index not in seen:
             seen.add(index)
-            yield Sign(signal, start, end, language, _quoted(text, start, end))
+            yield Sign(signal, start, end, language, _quoted(signal, text, start, end))
             if len(seen) == signal.times:
                 return
 
@@ -123,7 +124,7 @@ def _pair(signal: Signal, places: Mapping[str, Sequence[Hit]], text: str) -> Ite
         other = _near(signal, hit, others, starts, text)
         if other is not None:
             start, end = min(hit[0], other[0]), max(hit[1], other[1])
-            yield Sign(signal, start, end, _language(hit, other), _quoted(text, start, end))
+            yield Sign(signal, start, end, _language(hit, other), _quoted(signal, text, start, end))
             return
 
 
@@ -154,8 +155,11 @@ def _together(signal: Signal, text: str, end: int, start: int) -> bool:
     return signal.across or not any(mark in between for mark in _ENDS)
 
 
-def _quoted(text: str, start: int, end: int) -> bool:
-    """Return whether a span begins where a quotation begins, behind other words, and the quotation soon ends."""
-    if start < QUOTED_FROM or text[start - 1] not in _QUOTES:
+def _quoted(signal: Signal, text: str, start: int, end: int) -> bool:
+    """Return whether a span begins where a quotation begins, behind other words, and the quotation soon ends.
+
+    What the model is told to say stands in quotation marks too, and counts in full.
+    """
+    if signal.first not in _QUOTABLE or start < QUOTED_FROM or text[start - 1] not in _QUOTES:
         return False
     return any(character in _QUOTES for character in text[end : end + QUOTED_AFTER])
