@@ -22,6 +22,19 @@ VALUES = [
     ),
     *("(212) 555-0187 ext. 12", "+1-903-140-4508x769", "0490 75 40 81", "44051401359", "2001:db8:85a3::8a2e:370:7334"),
     *("00:1A:2B:3C:4D:5E", "84.200.69.80", "1HGCM82633A004352", "1BoatSLRHtKNngkdXEeobR76b53LETtpyT", "390.533.447-05"),
+    *(
+        "221B Baker Street, London NW1 6XE",
+        "Hauptstraße 5, 10115 Berlin",
+        "Calle de Alcalá 50, 28014 Madrid",
+        "12 May 1980",
+    ),
+    *(
+        "September 12, 1980",
+        "12 rue de la Paix, 75002 Paris",
+        "PSC 0413, Box 8144\nAPO AA 42323",
+        "1980年5月12日",
+        "12.05.1980",
+    ),
     *("C01X00T47", "943 476 5919", "почта@пример.рф", "用户@例子.公司", "36 574 261 809"),
 ]
 WORDS = [
@@ -68,5 +81,5 @@ def test_what_begins_before_the_open_place_is_settled(text: str, cut: int) -> No
 def test_little_is_open_and_the_end_of_a_sentence_closes(text: str) -> None:
     place = open_at(text)
     assert place is None or 0 <= len(text) - place <= HOLD_CHARS
-    closed = open_at(text + "\n" + "word " * 20 + "\n\n")
+    closed = open_at(text + "\n" + "word " * 30 + "\n\n")
     assert closed is None

@@ -6,7 +6,18 @@ from typing import Final
 from airside.config.personal import PersonalSettings
 from airside.guards.finding import Finding, Guard, Place
 from airside.guards.normalise.readings import Reading, Readings
-from airside.guards.personal import banking, cards, codes, email, identity_europe, identity_world, networks, records
+from airside.guards.personal import (
+    addresses,
+    banking,
+    births,
+    cards,
+    codes,
+    email,
+    identity_europe,
+    identity_world,
+    networks,
+    records,
+)
 from airside.guards.personal.context import listed
 from airside.guards.personal.phones import Phones
 from airside.guards.personal.plain import Plain
@@ -71,6 +82,8 @@ def _finds(settings: PersonalSettings) -> Iterator[Find]:
         yield ShapeSet(shapes, family=family[0], kind=family[1], common=common).find
     yield records.find
     yield Phones(settings.phone_regions).find
+    yield births.find
+    yield addresses.find
     yield networks.find_ip
     yield networks.find_mac
     yield codes.find_wallets

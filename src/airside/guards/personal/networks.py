@@ -1,5 +1,6 @@
 """Addresses of machines: IP (v4 and v6) and MAC. Versions and section numbers look alike, loopback is nobody's."""
 
+import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import islice
@@ -18,6 +19,7 @@ _MAC: Final = re2.compile(
     rb"\b(?:[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}"
     rb"|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})\b"
 )
+_NETWORK: Final = re.compile(rb"/[0-9]{1,3}(?![0-9.])")  # what follows is a network, nobody's address
 _NUMBERED: Final = (b"v", b"version", b"ver", b"release", b"build", b"section", b"chapter", b"firmware", b"oid", b"rev")
 
 
@@ -35,7 +37,7 @@ def find_ip(plain: Plain) -> Iterator[Spotted]:
         for match in islice(_V6.finditer(plain.data), CHECKED_MAX):
             found, start = match.group(), match.start()
             end = start + len(found)
-            if _hextets(found) and plain.apart(start, end) and _somebodys(found):
+            if _hextets(found) and _single(plain, start, end) and _somebodys(found):
                 yield Spotted("ipv6", "IP", start, end)
 
 
@@ -49,6 +51,10 @@ def find_mac(plain: Plain) -> Iterator[Spotted]:
         beside = plain.data[end : end + 1], plain.data[max(start - 1, 0) : start]
         if plainly_none and plain.apart(start, end) and b":" not in beside[:1]:
             yield Spotted("mac", "MAC", start, end)
+
+
+def _single(plain: Plain, start: int, end: int) -> bool:
+    return plain.apart(start, end) and not _NETWORK.match(plain.data, end)
 
 
 def _numbered(before: bytes) -> bool:

@@ -33,6 +33,7 @@ _PIECE: Final = re2.compile(
 _EXTENSION: Final = re.compile(
     r" ?(?:x|ext\.? ?|extension |#|доб\. ?|-? ?Durchwahl )[0-9]{1,6}(?![0-9A-Za-z])", re.ASCII
 )
+_DECIMAL: Final = re.compile(r"[+]?[0-9]+[.][0-9]+")
 _GROUPS: Final = re.compile(r"[0-9]+")
 _DATE: Final = re.compile(
     r"(?:(?:19|20)[0-9]{2}[-./ ](?:0?[1-9]|1[0-2])[-./ ](?:0?[1-9]|[12][0-9]|3[01])"
@@ -106,6 +107,8 @@ class Phones:
         digits = "".join(groups)
         if len(digits) not in _DIGITS or not plain.apart(start, until) or not _whole(plain.data, start, until):
             return None
+        if _DECIMAL.fullmatch(written):
+            return None
         if written[0] == "+" or written[:2] in {"(+", "00"}:
             score = international(written if "+" in written else f"+{written[2:]}")
             if score and ("+" in written or score == 1):
@@ -126,8 +129,9 @@ class Phones:
             return "phone.called", IN_CONTEXT
         if other < 40 or not regions:
             return None
-        sizes = tuple(map(len, groups))
-        if len(groups) > 1 and regions & self._numbering.writing(sizes) and _telling(written, groups):
+        usual = regions & self._numbering.writing(tuple(map(len, groups)))
+        trunk = groups[0][0] == "0" and len(groups) > 2 and _phone_like(groups)
+        if len(groups) > 1 and (usual or trunk) and _telling(written, groups):
             return _WRITTEN, AS_WRITTEN
         return None
 
@@ -170,6 +174,8 @@ def _phone_like(groups: list[str]) -> bool:
 
 def _telling(written: str, groups: list[str]) -> bool:
     """Whether the way it is written tells a number from a table's or a sentence's: brackets, a trunk 0, many groups."""
+    if groups[0] == "0" and "." in written:
+        return False
     if written.startswith("(") or ") " in written or groups[0].startswith("0"):
         return True
     sizes = [len(group) for group in groups]

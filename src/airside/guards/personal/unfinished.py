@@ -10,16 +10,26 @@ from typing import Final
 
 from airside.guards.personal.context import AFTER_CHARS
 
-HOLD_CHARS: Final = 400
+HOLD_CHARS: Final = 450
 """No more than so many characters at the end of a text are ever open."""
 
 _BEHIND_CHARS: Final = AFTER_CHARS + 12  # extensions, units and punctuation behind a number have a say, too
-_STRETCH_CHARS: Final = 200
+_STREET_CHARS: Final = 130  # behind a number that a name follows: a street, a place
+_STRETCH_CHARS: Final = 300
 _ADDRESS_CHARS: Final = 330  # a local part, `@`, a domain
 
 _NUMBER: Final = re.compile(r"\S*\d\S*")
 _WORD_BACKWARDS: Final = re.compile(r"[^\S\n]{0,3}[^\s]{1,330}")
-_LETTERS_BACKWARDS: Final = re.compile(r"[ +(-]{0,4}(?:[^\W\d_]{1,6}(?![^\W\d_]))?")
+_LETTERS_BACKWARDS: Final = re.compile(r"[ +(-]{0,4}(?:[^\W\d_]{1,12}(?![^\W\d_]))?")
+_NAME_FOLLOWS: Final = re.compile(
+    r"[A-Za-z]?[\s,]{1,3}(?:[A-Z]|[^\x00-\x7f]|(?:rue|avenue|boulevard|place|chemin|all|impasse|quai|route|cours|square|bis|ter)\b)"
+)
+_STREET_BEGINS: Final = re.compile(
+    r"\b(?:(?:Calle|C/|Avda|Av|Avenida|Plaza|Paseo|Carrera|Via|Viale|Piazza|Corso|Largo|Vicolo|Rua|Travessa|Praça|ul|al"
+    r"|[Rr]ue|P\.? ?O|Box|Postfach|Apartado|Casella|Bo.te|BP|Unit|PSC|CMR)\b"
+    r"|[^\W\d_]{1,30}(?:straße|strasse|str\.|weg|gasse|platz|allee|ring|damm|ufer|chaussee|straat|laan|plein|gracht|kade"
+    r"|dijk|singel|gatan|vägen|gata|vej|gade|veien|gaten|katu|tie) )"
+)
 
 
 def open_at(text: str) -> int | None:
@@ -27,8 +37,9 @@ def open_at(text: str) -> int | None:
 
     What is found before that place, in spans that begin there, is found alike in any text that goes on from this one.
     """
-    places = [place for place in (_last_word(text), _last_numbers(text)) if place is not None]
-    return min(places, default=None)
+    numbers = _last_numbers(text)
+    street = _last_street(text, len(text) if numbers is None else numbers)
+    return min((place for place in (_last_word(text), numbers, street) if place is not None), default=None)
 
 
 def _last_word(text: str) -> int | None:
@@ -42,12 +53,20 @@ def _last_numbers(text: str) -> int | None:
     begin = max(len(text) - _STRETCH_CHARS, 0)
     begin = next((at for at in range(begin, len(text)) if text[at].isspace()), begin) if begin else 0
     start: int | None = None
-    end = -_BEHIND_CHARS - 1
+    end = open_until = -1
     for number in _NUMBER.finditer(text, begin):
-        if start is None or number.start() - end > _BEHIND_CHARS:
+        if start is None or number.start() > open_until:
             start = number.start()
         end = number.end()
-    if start is None or len(text) - end > _BEHIND_CHARS:
+        open_until = end + (_STREET_CHARS if _NAME_FOLLOWS.match(text, end) else _BEHIND_CHARS)
+    if start is None or len(text) > open_until:
         return None
     before = _LETTERS_BACKWARDS.match(text[max(start - 16, 0) : start][::-1])
     return start - before.end() if before else start
+
+
+def _last_street(text: str, until: int) -> int | None:
+    """Return where a street begins that stands before an open number, or before the end of the text."""
+    begin = max(until - _STREET_CHARS // 2, 0)
+    found = _STREET_BEGINS.search(text, begin, until)
+    return found.start() if found else None
