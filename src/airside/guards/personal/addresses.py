@@ -15,64 +15,41 @@ from airside.guards.personal.spotted import Spotted
 
 _SCORE: Final = 0.7
 
-_NAME: Final = rb"[A-Z?][A-Za-z?'.-]{0,18}"
-_OF: Final = rb"(?:(?:de la|de los|de las|de l'|della|delle|degli|dello|dell'|del|des|de|du|da|do|dos|das|di|d'|l') ?)?"
-_NUMBER: Final = rb"[0-9]{1,5}(?:[A-Za-z]|[-/][0-9]{1,4})?"
-_CITY: Final = rb"[A-Z?][A-Za-z?.'-]{1,20}(?: [A-Z?][A-Za-z?.'-]{1,20}){0,2}"
-_GAP: Final = rb"(?:, ?|\n| ,? ?)"
-_UNIT: Final = rb"(?:,? (?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Fl|No|#)\.? ?#?[0-9A-Za-z-]{1,6})?"
-
-_ENGLISH_TYPES: Final = (
-    rb"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Square|Sq|Place|Pl|Terrace|Ter|Way|Close"
-    rb"|Crescent|Cres|Highway|Hwy|Parkway|Pkwy|Circle|Cir|Turnpike|Alley|Mews|Gardens|Grove|Quay|Walk|Broadway|Row|Hill)"
-)
-_US_PLACE: Final = rb"(?:" + _GAP + _CITY + rb")?" + _GAP + rb"[A-Z]{2},? [0-9]{5}(?:-[0-9]{4})?"
-_UK_PLACE: Final = rb"(?:" + _GAP + _CITY + rb")?" + _GAP + rb"[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2}"
-_CODE_PLACE: Final = _GAP + rb"(?:[A-Z]{1,2}-)?[0-9]{4,5}(?: ?[A-Z]{2}\b)?(?: " + _CITY + rb")?"
-_CODED: Final = rb"(?:" + _CODE_PLACE + rb")?"
-_SUFFIXES: Final = (
-    rb"(?:stra(?:ss|\?)e|str\.|weg|gasse|platz|allee|ring|damm|ufer|chaussee|straat|laan|plein|gracht|kade|dijk|singel"
-    rb"|gatan|v\?gen|gata|vej|gade|veien|gaten|katu|tie)"
-)
-_BEFORE: Final = (
-    rb"(?:Calle|C/|Avenida|Avda\.?|Av\.|Plaza|Paseo|Carrera|Via|Viale|Piazza|Corso|Largo|Vicolo|Rua|Travessa|Pra\?a|ul\.|al\."
-    rb"|Rue|rue)"
-)
-
+_PARTS: Final = {
+    b"name": rb"[A-Z?][A-Za-z?'.-]{0,18}",
+    b"of": rb"(?:(?:de la|de los|de las|de l'|della|delle|degli|dello|dell'|del|des|de|du|da|do|dos|das|di|d'|l') ?)?",
+    b"number": rb"[0-9]{1,5}(?:[A-Za-z]|[-/][0-9]{1,4})?",
+    b"city": rb"[A-Z?][A-Za-z?.'-]{1,20}(?: [A-Z?][A-Za-z?.'-]{1,20}){0,2}",
+    b"gap": rb"(?:, ?|\n| ,? ?)",
+    b"unit": rb"(?:,? (?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Fl|No|#)\.? ?#?[0-9A-Za-z-]{1,6})?",
+    b"toward": rb"(?:(?:North|South|East|West|N|S|E|W)\.? )?",
+    b"english": rb"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Square|Sq|Place|Pl|Terrace"
+    rb"|Ter|Way|Close|Crescent|Cres|Highway|Hwy|Parkway|Pkwy|Circle|Cir|Turnpike|Alley|Mews|Gardens|Grove|Quay|Walk"
+    rb"|Broadway|Row|Hill)\b\.?(?: (?:NE|NW|SE|SW|N|S|E|W)\b)?",
+    b"french": rb"(?:rue|avenue|boulevard|place|chemin|all\?e|impasse|quai|route|cours|square|Rue|Avenue|Boulevard"
+    rb"|Place|Chemin|Impasse|Quai)",
+    b"suffix": rb"(?:stra(?:ss|\?)e|str\.|weg|gasse|platz|allee|ring|damm|ufer|chaussee|straat|laan|plein|gracht|kade"
+    rb"|dijk|singel|gatan|v\?gen|gata|vej|gade|veien|gaten|katu|tie)",
+    b"before": rb"(?:Calle|C/|Avenida|Avda\.?|Av\.|Plaza|Paseo|Carrera|Via|Viale|Piazza|Corso|Largo|Vicolo|Rua|Travessa"
+    rb"|Pra\?a|ul\.|al\.|Rue|rue)",
+}
+_PLACES: Final = {
+    b"us": rb"(?:%(gap)s%(city)s)?%(gap)s[A-Z]{2},? [0-9]{5}(?:-[0-9]{4})?" % _PARTS,
+    b"uk": rb"(?:%(gap)s%(city)s)?%(gap)s[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2}" % _PARTS,
+    b"coded": rb"(?:%(gap)s(?:[A-Z]{1,2}-)?[0-9]{4,5}(?: ?[A-Z]{2}\b)?(?: %(city)s)?)?" % _PARTS,
+}
 _FORMS: Final = {
-    "address.english": rb"\b"
-    + _NUMBER
-    + rb",? (?:(?:North|South|East|West|N|S|E|W)\.? )?(?:"
-    + _NAME
-    + rb" |[0-9]{1,3}(?:st|nd|rd|th) ){1,3}"
-    + _ENGLISH_TYPES
-    + rb"\b\.?(?: (?:NE|NW|SE|SW|N|S|E|W)\b)?"
-    + _UNIT
-    + rb"(?:"
-    + _US_PLACE
-    + rb"|"
-    + _UK_PLACE
-    + rb")?",
-    "address.french": rb"\b[0-9]{1,4}(?: bis| ter)?,? (?:rue|avenue|boulevard|place|chemin|all\?e|impasse|quai|route|cours|square"
-    rb"|Rue|Avenue"
-    rb"|Boulevard|Place|Chemin|Impasse|Quai) " + _OF + _NAME + rb"(?:[ -]" + _NAME + rb"){0,3}" + _CODED,
-    "address.compound": rb"\b[A-Z?][A-Za-z?-]{1,24}(?:[ -]" + _NAME + rb")?" + _SUFFIXES + rb" " + _NUMBER + _CODED,
-    "address.before": rb"\b"
-    + _BEFORE
-    + rb" "
-    + _OF
-    + _NAME
-    + rb"(?: "
-    + _OF
-    + _NAME
-    + rb"){0,3},? (?:n(?:\?|o|\.)\.? ?)?"
-    + _NUMBER
-    + _CODED,
+    "address.english": rb"\b%(number)s,? %(toward)s(?:%(name)s |[0-9]{1,3}(?:st|nd|rd|th) ){1,3}%(english)s%(unit)s"
+    rb"(?:%(us)s|%(uk)s)?",
+    "address.french": rb"\b[0-9]{1,4}(?: bis| ter)?,? %(french)s %(of)s%(name)s(?:[ -]%(name)s){0,3}%(coded)s",
+    "address.compound": rb"\b[A-Z?][A-Za-z?-]{1,24}(?:[ -]%(name)s)?%(suffix)s %(number)s%(coded)s",
+    "address.before": rb"\b%(before)s %(of)s%(name)s(?: %(of)s%(name)s){0,3},? (?:n(?:\?|o|\.)\.? ?)?"
+    rb"%(number)s%(coded)s",
     "address.box": rb"\b(?:P\.? ?O\.? ?Box|Postfach|Apartado|Casella Postale|Bo\?te Postale|BP) [0-9]{1,6}",
     "address.military": rb"\b(?:Unit|PSC|CMR) [0-9]{3,5},? Box [0-9]{1,5},?[ \n](?:APO|FPO|DPO),? A[AEP] [0-9]{5}",
     "address.japanese": rb"\?[0-9]{3}-[0-9]{4}",
 }
-_FORM: Final = re2.compile(b"|".join(rb"(?P<f%d>%s)" % (place, form) for place, form in enumerate(_FORMS.values())))
+_FORM: Final = re2.compile(b"|".join(b"(%s)" % (form % (_PARTS | _PLACES)) for form in _FORMS.values()))
 _RULES: Final = tuple(_FORMS)
 
 
