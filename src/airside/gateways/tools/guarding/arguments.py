@@ -9,11 +9,14 @@ from msgspec.structs import replace
 
 from airside.core.call import Call, CallKind, Outcome
 from airside.core.ports import Forward
+from airside.core.run import Identity
 from airside.gateways.tools.catalogue import Listed
 from airside.gateways.tools.guarding.document import document
 from airside.gateways.tools.guarding.restore import Restore
 from airside.gateways.tools.guarding.values import NOTES, clear_of, followed
+from airside.guards.canary import leaked
 from airside.guards.finding import Place
+from airside.guards.normalise.readings import Readings
 from airside.guards.service import Guards, refusal
 from airside.pipeline.refusal import Refusal
 from airside.secrets.handle import SCHEME, handles_in
@@ -22,10 +25,14 @@ PLACE = Place.ARGUMENTS
 
 
 class Arguments:
-    """A step between `fit` and `evidence`; other kinds of calls are not its business."""
+    """A step between `fit` and `evidence`; other kinds of calls are not its business.
 
-    def __init__(self, guards: Guards) -> None:
+    `canary_of` returns the canary of a run, which must not leave; empty if it has none.
+    """
+
+    def __init__(self, guards: Guards, canary_of: Callable[[Identity], str] = lambda _: "") -> None:
         self._guards = guards
+        self._canary_of = canary_of
 
     async def __call__(self, call: Call, forward: Forward) -> Outcome:
         """Pass the call on with what was found in its notes; raises `guard_blocked`."""
@@ -43,6 +50,8 @@ class Arguments:
         findings = await self._guards.found(call.who, read.text, PLACE) if read.text else ()
         if findings and SCHEME in read.text:
             findings = clear_of(findings, [(at.start, at.end) for at in handles_in(read.text) if at.handle])
+        if canary := self._canary_of(call.who):
+            findings = [*findings, *leaked(canary, Readings(read.text))]
         judged = self._guards.judge(call.who, findings, PLACE)
         if not judged:
             return replace(call, notes=_without(call)) if NOTES in call.notes else call

@@ -15,8 +15,10 @@ from airside.guards.finding import Mode
 from airside.guards.verdict import Judged
 
 DEPTH_MAX: Final = 200
-DIGITS_MIN: Final = 12
-"""Numbers with fewer digits are no card, no account, and nobody's secret."""
+SMALL: Final = 10**11
+"""Numbers with fewer than twelve digits are no card, no account, and nobody's secret."""
+
+ITEM: Final = "- "
 
 _REPLACED: Final = frozenset({Mode.TOKENISE, Mode.REDACT})
 Path = tuple[str | int, ...]
@@ -94,31 +96,32 @@ class _Writing:
         """Write a value after what stands before it on its line."""
         if isinstance(value, str):
             self._line(before, value, path)
-        elif isinstance(value, Mapping):
-            self._nested(before, path)
+        elif isinstance(value, dict):
+            self._begin(before, path)
             for key, item in value.items():
                 below = (*path, key)
                 if key:
-                    self.pieces.append(Piece(below, self._at, self._at + len(key), is_key=True))
+                    self.pieces.append(Piece(below, self._at, self._at + len(key), True))
                 self.add(item, below, f"{key}: ")
         elif isinstance(value, list | tuple):
-            self._nested(before, path)
+            self._begin(before, path)
             for number, item in enumerate(value):
-                self.add(item, (*path, number), "- ")
-        elif isinstance(value, int) and not isinstance(value, bool) and len(said := str(value)) >= DIGITS_MIN:
-            self._line(before, said, path)
-        elif len(before) > len("- "):
+                self.add(item, (*path, number), ITEM)
+        elif isinstance(value, int) and not -SMALL < value < SMALL:
+            self._line(before, str(value), path)
+        elif before and before != ITEM:
             self._write(before + "\n")
 
-    def _nested(self, before: str, path: Path) -> None:
+    def _begin(self, before: str, path: Path) -> None:
         if len(path) > DEPTH_MAX:
             raise AirsideError(Code.LIMIT_EXCEEDED, f"the value is nested deeper than {DEPTH_MAX} levels")
-        if len(before) > len("- "):
+        if before and before != ITEM:
             self._write(before + "\n")
 
     def _line(self, before: str, text: str, path: Path) -> None:
         if text:
-            self.pieces.append(Piece(path, self._at + len(before), self._at + len(before) + len(text)))
+            start = self._at + len(before)
+            self.pieces.append(Piece(path, start, start + len(text)))
         self._write(f"{before}{text}\n")
 
     def _write(self, text: str) -> None:
@@ -137,7 +140,7 @@ def with_texts(value: Any, texts: Mapping[Path, str], keys: Mapping[Path, str]) 
 
 
 def _with(value: Any, path: Path, texts: Mapping[Path, str], keys: Mapping[Path, str]) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         made: dict[str, Any] = {}
         for key, item in value.items():
             below = (*path, key)
