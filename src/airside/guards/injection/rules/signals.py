@@ -43,6 +43,10 @@ OVERRIDE: Final = (
     Signal("override", "own_rules", "mine", gap=120, across=True, user=0.3, foreign=0.35),
     Signal("override", "override", "mine", gap=110, user=0.25, foreign=0.25),
     Signal("override", "override", "leak", gap=80, across=True, user=0.12, foreign=0.15),
+    Signal("override", "override", "safeguard", gap=20, user=0.5, foreign=0.5),
+    Signal("override", "undo", "safeguard", gap=15, user=0.4, foreign=0.4),
+    Signal("override", "override", "parrot", gap=80, across=True, user=0.12, foreign=0.2),
+    Signal("override", "own_rules", "parrot", gap=80, across=True, user=0.2, foreign=0.25),
     Signal("override", "own_rules", "void", user=0.55, foreign=0.7),
 )
 JAILBREAK: Final = (
@@ -70,6 +74,8 @@ JAILBREAK: Final = (
     Signal("mode", "mode", "unbound", gap=PASSAGE, across=True, user=0.4, foreign=0.4),
     Signal("refusal_suppression", "comply", user=0.18, foreign=0.12, times=4),
     Signal("prefix", "opening", user=0.3, foreign=0.3, times=2),
+    Signal("prefix", "opening", "unbound", gap=80, across=True, user=0.35, foreign=0.35),
+    Signal("prefix", "opening", "mode", gap=80, across=True, user=0.35, foreign=0.35),
     Signal("prefix", "opening", "comply", gap=PASSAGE, across=True, user=0.25, foreign=0.25),
     Signal("hijack", "pwned", user=0.55, foreign=0.55),
     Signal("authority", "authority", user=0.2, foreign=0.25),
@@ -98,6 +104,8 @@ INDIRECT: Final = (
     Signal("concealment", "send", "conceal", gap=PASSAGE, across=True, user=0.15, foreign=0.35),
     Signal("concealment", "act", "conceal", gap=PASSAGE, across=True, user=0.15, foreign=0.3),
     Signal("new_task", "task", user=0.1, foreign=0.16, times=3),
+    Signal("new_task", "task", "parrot", gap=120, across=True, user=0.2, foreign=0.3),
+    Signal("new_task", "important", "parrot", gap=120, across=True, user=0.2, foreign=0.35),
     Signal("new_task", "urge", user=0.03, foreign=0.05, times=3),
     Signal("new_task", "task", "urge", gap=150, across=True, user=0.1, foreign=0.14),
     Signal("addressed", "addressed_by", user=0.04, foreign=0.1),
