@@ -60,6 +60,7 @@ async def pair(kind: str, spy: Spy | None = None, *, reserve: int = 8_192, **set
         upstream = Http1Upstream(connections_max=100)
         provider = HttpProvider("fake", described, SERVICES[kind]("fake", described), upstream, Pricing())
         routes = Routes({"fake": provider}, {MODEL: ModelSettings(provider="fake", price=PRICE)}, "fake")
+        spy.routes = routes
         gateway = ModelGateway(spy.pipeline, routes, check_token, ModelLimits(reserve_output_tokens=reserve))
         try:
             async with uvicorn_serving(gateway) as url:
