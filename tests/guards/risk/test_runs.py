@@ -66,13 +66,17 @@ async def test_a_finding_that_is_met_again_each_turn_counts_once(backend: Backen
     assert (await risks.by_guard("default", "run_1"))[Guard.INJECTION].findings == 1
 
 
+async def _tick() -> None:
+    await asyncio.sleep(0.01)
+
+
 async def test_it_is_written_by_itself_and_at_the_end(backend: Backend) -> None:
     risks, reader = RunRisks(backend.database), RunRisks(backend.database)
     risks.start()
     risks.rose(who(), Place.RESULT, finding(0.8))
     async with asyncio.timeout(10):
         while await reader.of(who()) != 0.8:
-            await asyncio.sleep(0.01)
+            await _tick()
     risks.rose(who("run_2"), Place.RESULT, finding(0.5))
     await risks.close()
     assert await reader.of(who("run_2")) == 0.5
