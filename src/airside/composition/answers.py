@@ -1,6 +1,6 @@
 """The guarding of what models say, around the calls that agents make and those that airside makes itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -21,11 +21,6 @@ from airside.guards.service import Guards
 _REPLY_BYTES_MAX = 65_536
 
 
-def no_canary(_: Identity) -> str:
-    """Return the canary of a run where there are none."""
-    return ""
-
-
 def guard_out(settings: GuardSettings, checks: Checks, asides: Asides | None) -> Step:
     """Return the step that checks what comes from models; without `asides`, that of asides themselves."""
     if not settings.enabled:
@@ -33,9 +28,9 @@ def guard_out(settings: GuardSettings, checks: Checks, asides: Asides | None) ->
     return GuardOut(checks, Repair(settings.repair, asides) if asides is not None else None)
 
 
-def answer_checks(settings: GuardSettings, guards: Guards) -> Checks:
+def answer_checks(settings: GuardSettings, guards: Guards, canary_of: Callable[[Identity], str]) -> Checks:
     """Return the checks of answers; raises `misconfigured` for a hook that cannot be imported."""
-    return Checks(guards, settings, no_canary, hooks(settings.hooks, post))
+    return Checks(guards, settings, canary_of, hooks(settings.hooks, post))
 
 
 async def post(url: str, value: Mapping[str, Any], *, timeout_s: float) -> Any:

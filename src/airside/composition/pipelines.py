@@ -5,7 +5,7 @@ from collections.abc import Callable
 from airside.composition.answers import answer_checks, guard_out
 from airside.composition.caches import cache_step
 from airside.composition.ground import Ground
-from airside.composition.guarding import guard_step
+from airside.composition.guarding import canaries_of, guard_step, spotlight_step
 from airside.composition.routing import fallback_step, route_step
 from airside.composition.secrets import granted_only
 from airside.composition.witnesses import witnesses
@@ -63,14 +63,15 @@ def pipeline(
     identities, policy = services.identities, ground.policy
     replay = _replay(ground, services, afterwork)
     calling = _calling(ground, services, afterwork)
-    checks = answer_checks(settings.guards, guards)
+    canaries = canaries_of(settings, ground.keyring)
+    checks = answer_checks(settings.guards, guards, canaries.of)
     inner = compose([replay, *calling, guard_out(settings.guards, checks, None)], ask_provider)
     asides = Asides(inner, routes, EMBEDDINGS)
     bytes_max = settings.server.body_bytes_max
     histories = Histories(ground.backend.database, ground.keyring, bytes_max=bytes_max)
     evidence = Evidence(witnesses(ground, services, provenance, guards), tool_of, clock)
     restore = Restore(guards.placeholders, settings.guards.restore, ground.keyring)
-    arguments = Arguments(guards)
+    arguments = Arguments(guards, canaries.of)
     asked_again = again(restore, arguments, evidence.gathered)
     steps: list[Step] = [
         Identify(identities, clock),
@@ -90,6 +91,7 @@ def pipeline(
         Context(_context_of(settings), Leaving(asides), ground.resilience.notices),
         cache_step(ground, afterwork, asides),
         Remembering(Shelf(ground.backend.database, ground.keyring), ground.keyring),
+        spotlight_step(ground, canaries),
         route_step(ground, afterwork, asides, routes, policy),
         Park(services.suspensions, ground.resilience.breakers, dependencies_of),
         fallback_step(ground, services, routes, policy),

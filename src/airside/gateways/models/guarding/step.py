@@ -77,7 +77,10 @@ class GuardIn:
         for _, one in texts:
             if (blocked := blocking(one.judged)) is not None:
                 error = refusal(blocked, one.place)
-                error.details = {**error.details, NOTE: _bounded([_notes(part, one, one.judged) for part, one in texts])}
+                error.details = {
+                    **error.details,
+                    NOTE: _bounded([_notes(part, one, one.judged) for part, one in texts]),
+                }
                 raise error
         checked = await self._guards.rewrite_all(call.who, [(one.text, one.judged) for _, one in texts])
         told = [_notes(part, one, said.judged) for (part, one), said in zip(texts, checked, strict=True)]

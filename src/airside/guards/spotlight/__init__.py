@@ -1,0 +1,1 @@
+"""Spotlighting: models are shown what is data, in marks that data cannot forge."""
