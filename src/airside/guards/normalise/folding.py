@@ -24,7 +24,7 @@ _SCRIPTS: Final = {
     "a": (table.ARMENIAN, "\u0530-\u058f"),
     "k": (table.GEORGIAN, "\u10a0-\u10ff"),
 }
-_LOOKS: Final = {ord(c): to for (froms, tos), _ in _SCRIPTS.values() for c, to in zip(froms, tos, strict=True)}
+LOOKS: Final = {ord(c): to for (froms, tos), _ in _SCRIPTS.values() for c, to in zip(froms, tos, strict=True)}
 _CAPITALS: Final = {ord("Ν"): "n", ord("Η"): "h", ord("Υ"): "y", ord("Μ"): "m"}
 _SAME: Final = {ord(c): to for c, to in zip(*table.ALWAYS, strict=True)}
 
@@ -53,7 +53,7 @@ _ALWAYS: Final = re.compile(f"[{_LOW_SAME}\U00010000-\U0010ffff]+")
 
 _BLOCKS: Final = "".join(block for _, block in _SCRIPTS.values())
 _FOREIGN: Final = re.compile(f"[{_BLOCKS}]")
-_SPOKEN: Final = re.compile(f"(?![{''.join(map(chr, _LOOKS))}])[{_BLOCKS}]")
+_SPOKEN: Final = re.compile(f"(?![{''.join(map(chr, LOOKS))}])[{_BLOCKS}]")
 
 
 def _seam() -> str:
@@ -89,6 +89,18 @@ def fold(text: str) -> tuple[str, Sequence[int] | None]:
     return _alike(folded), None
 
 
+def clear(text: str) -> tuple[str, Sequence[int] | None]:
+    """Return a text without what is not seen and in NFKC, with its case; None: nothing moved."""
+    if text.isascii():
+        if len(text.encode().translate(None, _CONTROLS)) == len(text):
+            return text, None
+        return _visible(text, _NEAR), Offsets(lambda: _starts(text, case=True))
+    classes = _FAR if _BEYOND.search(text) else _NEAR
+    notable = classes.notable.search(text) is not None
+    cleared = normalize("NFKC", _visible(text, classes) if notable else text)
+    return (text, None) if cleared == text else (cleared, Offsets(lambda: _starts(text, case=True)))
+
+
 def _visible(text: str, classes: _Classes) -> str:
     """Return a text without what is not seen, and with few marks on one character."""
     return classes.piled.sub(_low, classes.unseen.sub("", text))
@@ -121,14 +133,17 @@ def _alike(folded: str) -> str:
     def plain(match: re.Match[str]) -> str:
         """Return a word that only pretends to be of its script, read; any other as it is."""
         word = match[0]
-        read = word.translate(_LOOKS)
+        read = word.translate(LOOKS)
         return read if read.isascii() and not (spoken and _ONE_SCRIPT.fullmatch(word)) else word
 
     return _FOREIGN_WORD.sub(plain, folded)
 
 
-def _starts(text: str) -> Iterator[int]:
-    """Yield where each character of the folded text begins: unit by unit, since units are folded independently."""
+def _starts(text: str, *, case: bool = False) -> Iterator[int]:
+    """Yield where each character of the folded text begins: unit by unit, since units are folded independently.
+
+    With `case`, of the text that is clear only.
+    """
     kept = list(_kept(text))
     visible = "".join([text[at] for at in kept])
     begin = 0
@@ -136,7 +151,7 @@ def _starts(text: str) -> Iterator[int]:
         if until < len(visible) and _FAR.joining.match(visible, until):
             continue
         unit = visible[begin:until]
-        for _ in unit if unit.isascii() else _settled(unit):
+        for _ in unit if unit.isascii() else normalize("NFKC", unit) if case else _settled(unit):
             yield kept[begin]
         begin = until
     yield len(text)

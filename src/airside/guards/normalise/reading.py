@@ -1,6 +1,7 @@
 """One form of a text, with the way back to the characters as they came."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, repeat
 from typing import overload
 
 
@@ -27,25 +28,16 @@ class Offsets(Sequence[int]):
         return self._known()[index]
 
 
-def through(inner: Sequence[int] | None, outer: Sequence[int] | None) -> Sequence[int] | None:
-    """Return where characters begin two forms further out; None: nothing moved."""
-    if inner is None:
-        return outer
-    if outer is None:
-        return inner
-    last = len(outer) - 1
-    return Offsets(lambda: [outer[min(at, last)] for at in inner])
-
-
 class Reading:
     """One form of a text. `starts[i]` is where character i of the form begins in the text as it came; None: the same.
 
-    `starts` has one entry more than the form has characters: where the text as it came ends. `via` are the
-    transformations that led here, the outermost first; `whole` is the span, in the text as it came, of the part that
-    was decoded: what is found inside a decoded part has that span.
+    `starts` has one entry more than the form has characters: where the text as it came ends. `ends[i]` is where what
+    character i was decoded from ends; None: where the next begins. `via` are the transformations that led here, the
+    outermost first; `whole` is the span, in the text as it came, of the part that was decoded: what is found inside a
+    decoded part has that span.
     """
 
-    __slots__ = ("_encoded", "_lowered", "starts", "text", "via", "whole")
+    __slots__ = ("_encoded", "_lowered", "ends", "starts", "text", "via", "whole")
 
     def __init__(
         self,
@@ -53,11 +45,13 @@ class Reading:
         via: tuple[str, ...] = (),
         starts: Sequence[int] | None = None,
         whole: tuple[int, int] | None = None,
+        ends: Sequence[int] | None = None,
     ) -> None:
         self.text = text
         self.via = via
         self.starts = starts
         self.whole = whole
+        self.ends = ends
         self._encoded: bytes | None = None
         self._lowered: bytes | None = None
 
@@ -85,10 +79,44 @@ class Reading:
             return self.whole
         if self.starts is None:
             return start, end
-        if not self.starts:
-            return 0, 0
         last = len(self.starts) - 1
+        if last < 0:
+            return 0, 0
         begin = self.starts[min(start, last)]
         if end <= start:
             return begin, begin
+        if self.ends is not None:
+            final = min(end, last) - 1
+            return min(begin, self.starts[final]), max(self.ends[min(start, final)], self.ends[final])  # or reversed
         return begin, max(self.starts[min(end, last)], self.starts[min(end - 1, last)] + 1)
+
+    def form(
+        self,
+        text: str,
+        via: tuple[str, ...] = (),
+        starts: Sequence[int] | None = None,
+        ends: Sequence[int] | None = None,
+    ) -> "Reading":
+        """Return a form of this form; `starts` and `ends` are places in this one, None: character by character."""
+        if self.whole is not None or starts is None:
+            return Reading(text, self.via + via, self.starts, self.whole, self.ends)
+        if self.starts is None:
+            return Reading(text, self.via + via, starts, None, ends)
+        outer, last = self.starts, len(self.text)
+        mapped = Offsets(lambda: [outer[min(at, last)] for at in starts])
+        if ends is None and self.ends is None:
+            return Reading(text, self.via + via, mapped)
+        later = Offsets(lambda: [self.span(max(at - 1, 0), at)[1] for at in (starts[1:] if ends is None else ends)])
+        return Reading(text, self.via + via, mapped, None, later)
+
+    def parts(self, name: str, found: Sequence[tuple[str, int, int]]) -> "Reading":
+        """Return decoded parts of this form together, each with its span in this form."""
+        text = "\n".join([part for part, _, _ in found])
+        if self.whole is not None:
+            return Reading(text, (*self.via, name), None, self.whole)
+        if len(found) == 1:
+            return Reading(text, (*self.via, name), None, self.span(*found[0][1:]))
+        spans = [(len(part) + 1, self.span(start, end)) for part, start, end in found]
+        starts = Offsets(lambda: chain.from_iterable(repeat(start, length) for length, (start, _) in spans))
+        ends = Offsets(lambda: chain.from_iterable(repeat(end, length) for length, (_, end) in spans))
+        return Reading(text, (*self.via, name), starts, None, ends)
