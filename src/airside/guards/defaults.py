@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from airside.config.guards import GuardSettings
 from airside.guards.detector import Detector
 from airside.guards.finding import Guard, Mode
-from airside.guards.injection import rules
+from airside.guards.injection import classifier, rules
 from airside.guards.personal import detector as personal
 from airside.guards.scanner import Scanner
 from airside.guards.secrets import detector as secrets
@@ -28,6 +28,7 @@ def _detectors(settings: GuardSettings) -> Iterator[Detector]:
         yield personal.detector(settings.personal)
     if wanted(settings, Guard.INJECTION):
         yield rules.detector()
+        yield classifier.detector()
 
 
 def wanted(settings: GuardSettings, guard: Guard) -> bool:

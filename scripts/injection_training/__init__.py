@@ -1,0 +1,1 @@
+"""How the shipped injection classifier was trained: `python -m scripts.injection_training`; docs/models/."""
