@@ -5,7 +5,7 @@ from functools import cache
 from typing import Final
 
 from airside.guards.finding import FOREIGN, Finding, Guard, Place
-from airside.guards.injection.rules.lexicon import phrases
+from airside.guards.injection.rules.lexicon import phrases, telling
 from airside.guards.injection.rules.spotting import Sign, Spotter, Window
 from airside.guards.normalise.readings import Reading, Readings
 
@@ -26,10 +26,12 @@ class Rules:
 
     def __init__(self) -> None:
         self._spotter = _spotter()
+        self._telling = telling()
 
     def find(self, readings: Readings, place: Place) -> Sequence[Finding]:
         """Return one finding for each window in which signs add up to an attack, and for each hidden part with one."""
-        return [finding for reading in readings.folds for finding in self._findings(reading, place)]
+        forms = (*readings.folds, *readings.disguised(self._telling))
+        return [finding for form in forms for finding in self._findings(form, place)]
 
     def _findings(self, reading: Reading, place: Place) -> Iterator[Finding]:
         text = _seekable(reading.text)

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from airside.guards.normalise.readings import Readings
+from airside.guards.normalise.readings import Readings, Vocabulary
 
 LANGUAGES: Final = ("any", "en", "de", "fr", "es", "it", "pt", "ja", "zh", "ru", "ar")
 _LIST = expression(r"^(\w+) = (.*)$")  # both over our own files only
@@ -69,6 +69,13 @@ def phrases() -> tuple[Phrase, ...]:
         )
         for text, found in senses.items()
     )
+
+
+@cache
+def telling() -> Vocabulary:
+    """Return the words whose disguise is worth looking through."""
+    lines = files(__package__).joinpath("lexicons", "telling.txt").read_text("utf-8").splitlines()
+    return Vocabulary(_folded([word for line in lines if not line.startswith("#") for word in line.split()[1:]]))
 
 
 def _open(edge: str, star: bool) -> bool:
