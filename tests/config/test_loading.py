@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 from airside.config.approvals import ConfidenceSource, EscalationStep, NotifyTarget, TwoPerson
 from airside.config.egress import EgressGrantSettings
 from airside.config.guard_output import CheckSettings, Expression, HookSettings
-from airside.config.guards import GuardRule
+from airside.config.guards import GuardRule, RestoreRule
 from airside.config.handoffs import HandoffSettings
 from airside.config.loading import find_file, load
 from airside.config.provenance import AnchorSettings, ListingSettings, RelationSettings
@@ -104,6 +104,7 @@ def test_the_example_mentions_every_setting() -> None:
     tree["secrets"]["stores"]["NAME"] = StoreSettings(kind="env").model_dump()
     tree["secrets"]["grants"] = GrantSettings(secret="secret://a/b", tools=["x"]).model_dump()
     tree["guards"]["rules"] = GuardRule(mode="flag").model_dump()
+    tree["guards"]["restore"] = RestoreRule(tools=["x"]).model_dump()
     check = {"name": "x", "require": {"path": "x", "is": 1}}
     tree["guards"]["checks"] = CheckSettings.model_validate(check).model_dump()
     tree["guards"]["hooks"] = HookSettings(name="x", guard="toxicity", url="http://x").model_dump()
