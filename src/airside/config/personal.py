@@ -42,7 +42,9 @@ class PersonalSettings(Section):
         default=False, description="find names of people and places by a language model; needs the extra `pii`"
     )
     names_model: str = Field(
-        default="en_core_web_sm", min_length=1, max_length=100, description="an installed spaCy pipeline's package"
+        default="",
+        max_length=500,
+        description="an installed spaCy pipeline or its folder; empty is what the extra brings",
     )
     names_chars_max: int = Field(
         default=20_000,

@@ -25,7 +25,7 @@ def _detectors(settings: GuardSettings) -> Iterator[Detector]:
     if wanted(settings, Guard.SECRETS):
         yield secrets.detector()
     if wanted(settings, Guard.PERSONAL):
-        yield personal.detector(settings.personal)
+        yield from personal.detectors(settings.personal)
     if wanted(settings, Guard.INJECTION):
         yield rules.detector()
         yield classifier.detector()

@@ -52,6 +52,11 @@ WORDS = [
         "km",
         "%",
         "call",
+        "my name is",
+        "Jane",
+        "van",
+        "der",
+        "Berg",
         "account number",
     ),
 ]

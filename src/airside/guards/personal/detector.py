@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from airside.config.personal import PersonalSettings
+from airside.guards.detector import Detector
 from airside.guards.finding import Finding, Guard, Place
 from airside.guards.normalise.readings import Reading, Readings
 from airside.guards.personal import (
@@ -15,10 +16,12 @@ from airside.guards.personal import (
     email,
     identity_europe,
     identity_world,
+    introductions,
     networks,
     records,
 )
 from airside.guards.personal.context import listed
+from airside.guards.personal.names import Names
 from airside.guards.personal.phones import Phones
 from airside.guards.personal.plain import Plain
 from airside.guards.personal.shapes import ShapeSet
@@ -75,6 +78,13 @@ def detector(settings: PersonalSettings) -> Personal:
     return Personal(settings)
 
 
+def detectors(settings: PersonalSettings) -> Iterator[Detector]:
+    """Yield what finds personal data; raises `misconfigured` if names are wanted and the extra `pii` is missing."""
+    yield detector(settings)
+    if settings.names:
+        yield Names(settings)
+
+
 def _finds(settings: PersonalSettings) -> Iterator[Find]:
     yield email.find
     yield banking.find
@@ -84,6 +94,7 @@ def _finds(settings: PersonalSettings) -> Iterator[Find]:
     yield Phones(settings.phone_regions).find
     yield births.find
     yield addresses.find
+    yield introductions.find
     yield networks.find_ip
     yield networks.find_mac
     yield codes.find_wallets

@@ -32,6 +32,14 @@ _STREET_BEGINS: Final = re.compile(
 )
 
 
+_INTRODUCED: Final = re.compile(
+    r"\b(?:name|appelle|name ist|hei(?:ß|ss)e|llamo|nombre|chiamo|nome|chamo|naam|heet|nazywam|imię|heter|navn|hedder"
+    r"|nimeni|зовут|adım|jmenuji|numele|με λένε)\b",
+    re.IGNORECASE,
+)
+_INTRODUCED_CHARS: Final = 110
+
+
 def open_at(text: str) -> int | None:
     """Return from which character on the end of a text is open; None if nothing is.
 
@@ -39,7 +47,8 @@ def open_at(text: str) -> int | None:
     """
     numbers = _last_numbers(text)
     street = _last_street(text, len(text) if numbers is None else numbers)
-    return min((place for place in (_last_word(text), numbers, street) if place is not None), default=None)
+    places = (_last_word(text), numbers, street, _last_introduction(text))
+    return min((place for place in places if place is not None), default=None)
 
 
 def _last_word(text: str) -> int | None:
@@ -70,3 +79,9 @@ def _last_street(text: str, until: int) -> int | None:
     begin = max(until - _STREET_CHARS // 2, 0)
     found = _STREET_BEGINS.search(text, begin, until)
     return found.start() if found else None
+
+
+def _last_introduction(text: str) -> int | None:
+    """Return where somebody's name may follow a word that says so."""
+    found = _INTRODUCED.search(text, max(len(text) - _INTRODUCED_CHARS, 0))
+    return found.end() if found else None
