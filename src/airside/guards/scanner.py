@@ -1,7 +1,7 @@
 """Asks every detector about a text, once: findings are remembered under a keyed hash of the text."""
 
 import asyncio
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from hashlib import blake2b
 from secrets import token_bytes
 from typing import Final
@@ -24,6 +24,10 @@ class Scanner:
         self._known: Lru[bytes, tuple[Finding, ...]] = Lru(verdicts_max)
         self._key = token_bytes(32)
 
+    def remembered(self, text: str, place: Place) -> tuple[Finding, ...] | None:
+        """Return what was found in a text when it was scanned before; None if it was not, or long ago."""
+        return self._known.get(self._name(text.encode("utf-8", "surrogatepass"), place))
+
     async def scan(self, text: str, place: Place) -> tuple[Finding, ...]:
         """Return what stands in a text, by place in it; raises `limit_exceeded` for one that is too long."""
         data = text.encode("utf-8", "surrogatepass")
@@ -32,7 +36,7 @@ class Scanner:
                 Code.LIMIT_EXCEEDED,
                 f"a text of {len(data)} bytes cannot be guarded; guards.text_bytes_max is {self._text_bytes_max}",
             )
-        name = blake2b(data, key=self._key, digest_size=24, person=place.value.encode()).digest()
+        name = self._name(data, place)
         known = self._known.get(name)
         if known is None:
             if len(data) > OFF_LOOP_BYTES:
@@ -47,4 +51,20 @@ class Scanner:
         readings = Readings(text)
         asked = [detector for detector in self._at[place] if detector.guard in only]
         found = [finding for detector in asked for finding in detector.find(readings, place)]
-        return tuple(sorted(found, key=lambda finding: (finding.start, -finding.end)))
+        return tuple(sorted(_once(found), key=lambda finding: (finding.start, -finding.end)))
+
+    def _name(self, data: bytes, place: Place) -> bytes:
+        return blake2b(data, key=self._key, digest_size=24, person=place.value.encode()).digest()
+
+
+def _once(found: Sequence[Finding]) -> Iterable[Finding]:
+    """Return findings without those that another form of the text showed first, unless the later is surer."""
+    if len(found) < 2:
+        return found
+    best: dict[tuple[Guard, str, int, int], Finding] = {}
+    for finding in found:
+        name = (finding.guard, finding.rule, finding.start, finding.end)
+        known = best.get(name)
+        if known is None or finding.score > known.score:
+            best[name] = finding
+    return best.values()

@@ -26,7 +26,8 @@ _SHIFTS: Final = {by: bytes.maketrans(_LETTERS, _LETTERS[by:] + _LETTERS[:by]) f
 _LEET: Final = bytes.maketrans(b"01!|34@5$7+8962l", b"oiiieaassttbggzi")  # i and l look the same as a 1
 _READ: Final = bytes.maketrans(b"01!|34@5$7+892", b"oiiieaassttbgz")
 _LEET_WORD: Final = re2.compile(r"[a-z0-9@$!|+]*(?:[a-z][0134578@$!|+]|[0134578@$|+][a-z])[a-z0-9@$!|+]*")
-_SPACED: Final = re2.compile(r"(?:^|[^\pL\pN])((?:[\pL\pN][ \t\r\n.\-_*|,/·•]{1,3}){4,}[\pL\pN])(?:[^\pL\pN]|$)")
+_APART: Final = r"""[ \t\r\n.\-_*|,/·•:;!?'"]{1,6}"""
+_SPACED: Final = re2.compile(rf"(?:^|[^\pL\pN])((?:[\pL\pN]{_APART}){{4,}}[\pL\pN])(?:[^\pL\pN]|$)")
 _LATIN: Final = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")
 _STROKES: Final = dict(zip("øđłħŧɨƀ", "odlhtib", strict=True))
 _ASTRAY: Final = re.compile(f"[{''.join(map(chr, LOOKS))}]")
