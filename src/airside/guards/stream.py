@@ -11,9 +11,10 @@ from typing import Final, NamedTuple
 HOLD_CHARS: Final = 65_536
 """How much of a text is held back at most: as much as the longest block of a key that is found."""
 
-CONTEXT_CHARS: Final = 256
+CONTEXT_CHARS: Final = 340
 """How much of what has left is looked at with what comes."""
 
+_OVERLAP_CHARS: Final = 24  # of what was there, looked at with what comes: words that were cut in two
 _LONG_CHARS: Final = 1_024  # of what is held back
 _HEAD_CHARS: Final = 128  # of what is swallowed, by which its end is known
 _TAIL_CHARS: Final = 1_024
@@ -33,6 +34,9 @@ Find = Callable[[str], Sequence[Span]]
 OpenAt = Callable[[str], int | None]
 """Returns from which character on the end of a text may still become part of a finding; None if none may."""
 
+Near = Callable[[str], int]
+"""Returns, of the end of a text, for how many characters it must be looked at; 0 if whole words of it may leave."""
+
 
 def replaced(text: str, spans: Sequence[Span]) -> str:
     """Return a whole text as it may leave: up to the first span that lets nothing leave."""
@@ -49,8 +53,10 @@ def replaced(text: str, spans: Sequence[Span]) -> str:
 class StreamText:
     """One text on its way out. `altered`: what left differs from what came; `blocked`: nothing more will leave."""
 
-    def __init__(self, find: Find, open_at: OpenAt, *, hold_chars: int = HOLD_CHARS) -> None:
+    def __init__(self, find: Find, open_at: OpenAt, near: Near | None = None, *, hold_chars: int = HOLD_CHARS) -> None:
         self._find = find
+        self._near = near
+        self._alert = 0  # for how many more characters it must be looked at
         self._open_at = open_at
         self._hold_chars = hold_chars
         self._window = ""
@@ -74,11 +80,27 @@ class StreamText:
         if self._swallowing:
             return self._swallowed(text)
         self._window += text
+        if self._near is not None:
+            due = self._near(self._window[-len(text) - _OVERLAP_CHARS :])
+            if not due and self._alert <= 0 and _is_word(self._window, self._from, len(self._window) - len(text)):
+                return self._words()
+            self._alert = max(self._alert - len(text), due)
         return self._on()
 
     def finish(self) -> str:
         """Return the rest: nothing more will come."""
         return "" if self.blocked else self._released(len(self._window))
+
+    def _words(self) -> str:
+        """Let whole words of a text leave in which there is nothing to look for."""
+        window, start = self._window, self._from
+        until = max(window.rfind(" "), window.rfind("\n")) + 1
+        if until <= start:
+            return ""
+        self._from = until
+        if until > 2 * CONTEXT_CHARS:
+            self._forget()
+        return window[start:until]
 
     def _on(self) -> str:
         if len(self._window) < self._patience:
@@ -155,6 +177,11 @@ class StreamText:
                 self._window += text[at + _TAIL_CHARS // 2 :]
                 return self._on()
         return ""
+
+
+def _is_word(window: str, start: int, end: int) -> bool:
+    """Whether what is held back is no more than a word."""
+    return window.find(" ", start, end) < 0 and window.find("\n", start, end) < 0
 
 
 def _kept(window: str) -> str:

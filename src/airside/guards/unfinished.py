@@ -1,18 +1,19 @@
 """From where on the end of a text may still become a finding, by the guards that may change the text."""
 
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from airside.guards.finding import Guard
 from airside.guards.personal import unfinished as personal
 from airside.guards.secrets import unfinished as secrets
+from airside.guards.secrets.heads import first_name
+from airside.guards.stream import Near, OpenAt
 
 _ANY_CHARS: Final = 96
 """How far back a guard may look that does not say what it waits for."""
 
 _PLACEHOLDER_CHARS: Final = 50
-
-OpenAt = Callable[[str], int | None]
 
 _KNOWN: Final[Mapping[Guard, OpenAt]] = {Guard.SECRETS: secrets.open_at, Guard.PERSONAL: personal.open_at}
 
@@ -35,6 +36,33 @@ def open_at(guards: Collection[Guard]) -> OpenAt:
         return first if first < len(text) else None
 
     return earliest
+
+
+_LOUD: Final = re.compile(r"\S{12,}|//|\\\\|[tT]:|data:|BEGIN|----|PuTTY|(?:\d\D{0,3}){6}")
+_LOUD_CHARS: Final = 96
+_WITH_NEAR: Final = frozenset(
+    {Guard.SECRETS, Guard.EXFILTRATION, Guard.SCHEMA, Guard.RULES, Guard.TOOLS, Guard.REFUSAL}
+)
+
+
+def near(guards: Collection[Guard]) -> Near | None:
+    """Return the cheap look by which most text is known to hold nothing for these guards; None if there is none.
+
+    Without a name before it a secret is one long run of characters, or a block; a link has its slashes.
+    """
+    if not _WITH_NEAR.issuperset(guards):
+        return None
+    return _near_secrets if guards else _near_placeholders
+
+
+def _near_secrets(text: str) -> int:
+    if first_name(text) is not None:
+        return secrets.NAME_CHARS
+    return _LOUD_CHARS if "<" in text or _LOUD.search(text) else 0
+
+
+def _near_placeholders(text: str) -> int:
+    return _PLACEHOLDER_CHARS if "<" in text else 0
 
 
 _BY_WORD: Final = frozenset({Guard.EXFILTRATION, Guard.SCHEMA, Guard.RULES, Guard.TOOLS, Guard.REFUSAL})

@@ -16,6 +16,7 @@ from airside.gateways.models.message import Answer, Text, ToolCall, ToolResult
 from airside.guards.canary import leaked
 from airside.guards.defaults import wanted
 from airside.guards.finding import Finding, Guard, Place
+from airside.guards.leakage import TOLD_CHARS_MIN, similarity
 from airside.guards.normalise.readings import Readings
 from airside.guards.output import calls, exfiltration, refusals
 from airside.guards.output.hooks import Hook, Question
@@ -99,6 +100,8 @@ class Checks:
         more: list[Finding] = []
         if self._on[Guard.LEAKAGE] and (canary := self._canary_of(who)):
             more += leaked(canary, Readings(text))
+        if whole and kind == "text" and self._on[Guard.LEAKAGE] and len(text) >= TOLD_CHARS_MIN and asked.system:
+            more += similarity(asked.system, Readings(text))
         if self._on[Guard.EXFILTRATION] and kind != "arguments":
             secret = [(one.start, one.end) for one in (*found, *more) if one.guard in _CARRIED]
             talk = exfiltration.Talk(self.settings.links.hosts, asked.named, asked.quoted)

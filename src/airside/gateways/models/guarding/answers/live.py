@@ -10,7 +10,7 @@ from airside.gateways.models.guarding.answers.gate import Opened, Prepare
 from airside.guards.finding import Finding, Guard, Mode, Place
 from airside.guards.placeholders.spelling import placeholders_in
 from airside.guards.stream import Span, StreamText
-from airside.guards.unfinished import open_at
+from airside.guards.unfinished import near, open_at
 from airside.guards.verdict import Judged, label
 
 _BESIDE: Final = frozenset({Guard.EXFILTRATION, Guard.LEAKAGE})
@@ -32,11 +32,12 @@ class _Watch:
         self._asked = asked
         self._altering = checks.guards.altering(call.who, Place.ANSWER)
         self._open_at = open_at(self._altering)
+        self._near = near(self._altering)
         self._values: dict[str, str] = {}
 
     def opened(self, kind: str) -> StreamText:
         text = _Text(self._checks, self, kind)
-        return StreamText(text.find, self._open_at)
+        return StreamText(text.find, self._open_at, self._near)
 
     async def prepare(self, text: str) -> None:
         if "<" in text:
