@@ -21,7 +21,7 @@ from airside.journal.queries import load
 
 _SQL = load("airside.guards.placeholders", "placeholders.sql")
 
-RUNS_MAX: Final = 1_000
+RUNS_MAX: Final = 256
 """Runs whose values a process remembers; those of others are read again."""
 
 VALUE_CHARS_MAX: Final = 2_000
@@ -29,8 +29,9 @@ _DOMAIN: Final = "airside placeholder v1"
 
 
 class _Known(Struct):
-    """What this process knows of a run's placeholders."""
+    """What this process knows of a run's placeholders; `was_read` once all that were there have been."""
 
+    was_read: bool = False
     names: dict[Value, str] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
 
@@ -67,6 +68,8 @@ class Vault:
         fit = [
             value for value in dict.fromkeys(values) if is_kind(value.kind) and 0 < len(value.text) <= VALUE_CHARS_MAX
         ]
+        if not known.was_read and any(value not in known.names for value in fit):
+            await self._read(who, key, known)  # mostly they are there, and a look costs less than a transaction
         asked = [_asked(key, who.run_id, value) for value in fit if value not in known.names]
         if asked:
             for value, name in (await self._database.transact(lambda tx: self._given(tx, who, asked))).items():
@@ -129,6 +132,7 @@ class Vault:
             name = spelled(row["kind"], row["number"])
             if name not in known.values:
                 known.learn(_opened(key, who.run_id, row), name)
+        known.was_read = True
 
 
 def _fits(value: Value) -> bool:

@@ -25,8 +25,8 @@ _log = structlog.get_logger(__name__)
 HOSTILE: Final = frozenset({Guard.INJECTION, Guard.LEAKAGE, Guard.EXFILTRATION})
 """Guards whose findings hint at an attack; what others find (an address, a key) is counted, and makes no run risky."""
 
-RUNS_MAX: Final = 10_000
-SEEN_MAX: Final = 1_000
+RUNS_MAX: Final = 2_000
+SEEN_MAX: Final = 500
 PAUSE_S: Final = 0.05
 RETRY_S: Final = 1.0
 CLOSE_S: Final = 2.0
@@ -50,7 +50,7 @@ class _Run(Struct):
 
     all: dict[Guard, Raised] = field(default_factory=dict)
     unwritten: dict[Guard, Raised] = field(default_factory=dict)
-    seen: set[tuple[Place, Finding]] = field(default_factory=set)
+    seen: set[int] = field(default_factory=set)
 
 
 class RunRisks:
@@ -84,9 +84,10 @@ class RunRisks:
         at = (who.tenant_id, who.run_id)
         run = self._runs.get(at) or self._due.get(at) or _Run()
         self._runs.put(at, run)
-        if (place, finding) in run.seen or (len(run.seen) >= SEEN_MAX and not _higher(run, finding)):
+        name = hash((place, finding))
+        if name in run.seen or (len(run.seen) >= SEEN_MAX and not _higher(run, finding)):
             return
-        run.seen.add((place, finding))
+        run.seen.add(name)
         for raised in (run.all, run.unwritten):
             raised.setdefault(finding.guard, Raised()).add(Raised(1, finding.score))
         self._due[at] = run
@@ -99,7 +100,7 @@ class RunRisks:
 
     async def by_guard(self, tenant_id: str, run_id: str) -> Mapping[Guard, Raised]:
         """Return what was found in a run, in this process and others."""
-        run = self._runs.get((tenant_id, run_id))
+        run = self._runs.get((tenant_id, run_id)) or self._due.get((tenant_id, run_id))
         mine = {guard: Raised(one.findings, one.score) for guard, one in run.unwritten.items()} if run else {}
         rows = await self._database.look_up(lambda tx: tx.fetch(_SQL["of_run"], tenant_id=tenant_id, run_id=run_id))
         for row in rows:
