@@ -85,7 +85,7 @@ def fold(text: str) -> tuple[str, Sequence[int] | None]:
         normal = _CAPITAL.sub(lambda match: _CAPITALS[ord(match[0])], normal)
     folded = normal.casefold()
     if notable or normal != text or len(folded) != len(text) or not is_normalized("NFKC", folded):
-        return _alike(_settled(folded)), Offsets(lambda: _starts(text))
+        return _alike(_settled(normal)), Offsets(lambda: _starts(text))
     return _alike(folded), None
 
 
@@ -111,14 +111,14 @@ def _low(pile: re.Match[str]) -> str:
     return _MARKS.sub("", pile[0])[:PILE_MAX]
 
 
-def _settled(folded: str) -> str:
+def _settled(text: str) -> str:
     """Return a text casefolded, normal, and without marks that did not compose."""
     for _ in range(SETTLING_MAX):
-        settled = normalize("NFKC", _MARKS.sub("", normalize("NFKC", folded)).casefold())
-        if settled == folded:
+        settled = normalize("NFKC", _MARKS.sub("", normalize("NFKC", text)).casefold())
+        if settled == text:
             break
-        folded = settled
-    return folded
+        text = settled
+    return text
 
 
 def _alike(folded: str) -> str:
