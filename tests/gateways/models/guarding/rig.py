@@ -1,6 +1,6 @@
 """What the tests of guarding share: detectors of planted values, guards around them, and gateways with the step."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from airside.config.guards import GuardRule, GuardSettings
 from airside.core.clock import SystemClock
 from airside.core.ports import Step
 from airside.core.run import Identity
+from airside.gateways.models.guarding.answers.checks import Checks
+from airside.gateways.models.guarding.answers.step import GuardOut
 from airside.gateways.models.guarding.step import GuardIn
 from airside.gateways.models.threads import Threads
 from airside.guards.finding import Finding, Guard, Place
@@ -117,24 +119,33 @@ class Rig:
 class Guarded(Remembering):
     """The whole pipeline with histories, threads and guards, on a journal."""
 
-    def __init__(self, plane: InMemoryPlane, steps: Sequence[Step]) -> None:
+    def __init__(self, plane: InMemoryPlane, steps: Sequence[Step], last: Sequence[Step] = ()) -> None:
         super().__init__(plane)
-        self.own = steps
+        self.own, self.last = steps, last
 
     def pipeline(self, terminal: Any) -> Any:
         first, *others = self.plane.steps()
         at = next(index for index, step in enumerate(others) if isinstance(step, Evidence))
         threads = Threads(self.histories, bytes_max=1_000_000)
-        return compose([first, self.histories, threads, *others[:at], *self.own, *others[at:]], terminal)
+        return compose([first, self.histories, threads, *others[:at], *self.own, *others[at:], *self.last], terminal)
 
 
 @asynccontextmanager
 async def guarded(
-    folder: Path, kind: str, *rules: GuardRule, more: Sequence[Step] = (), **settings: Any
+    folder: Path,
+    kind: str,
+    *rules: GuardRule,
+    more: Sequence[Step] = (),
+    canary_of: Callable[[Identity], str] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[tuple[World, InMemoryPlane, Rig]]:
-    """Yield a gateway with the step before one provider of this kind, its plane, and its guards."""
+    """Yield a gateway with the step before one provider of this kind, its plane, and its guards.
+
+    With `canary_of`, answers are guarded too.
+    """
     async with InMemoryPlane(policy=load(None), clock=SystemClock()) as plane:
         vault = Vault(plane.backend.database, plane.keyring, values_max=100)
         rig = Rig(*rules, placeholders=vault, **settings)
-        async with place(kind, folder, spy=Guarded(plane, [rig.step, *more])) as w:
+        last = [] if canary_of is None else [GuardOut(Checks(rig.guards, rig.settings, canary_of), None)]
+        async with place(kind, folder, spy=Guarded(plane, [rig.step, *more], last)) as w:
             yield w, plane, rig

@@ -16,6 +16,9 @@ _STRUCTURED: Final = ("response_format", "text", "output_config", "output_format
 _LINK_CHARS_MIN: Final = 12
 
 
+_SYSTEM: Final = ("system", "instructions", "systemInstruction", "system_instruction")
+
+
 class Wanted(Struct, frozen=True):
     """The structure that an answer must have; without a schema any JSON object."""
 
@@ -59,8 +62,12 @@ class Asked:
 
     @cached_property
     def system(self) -> tuple[str, ...]:
-        """The developer's words."""
-        return tuple(message.text for message in self._messages if message.role == "system")
+        """The developer's words, found without reading the whole conversation."""
+        value = self.request.value
+        turns = [*_turns(value.get("messages")), *_turns(value.get("input"))]
+        own = [value.get(name) for name in _SYSTEM]
+        own += [turn.get("content") for turn in turns if turn.get("role") in {"system", "developer"}]
+        return tuple(text for item in own for text in _texts(item))
 
     @property
     def _messages(self) -> tuple[Message, ...]:
@@ -86,3 +93,27 @@ class Asked:
     def quoted(self, link: str) -> bool:
         """Whether a link stands in the conversation as it is."""
         return len(link) >= _LINK_CHARS_MIN and link.encode("utf-8", "surrogatepass") in self.request.body
+
+
+class Unknown(Asked):
+    """A request that is not at hand any more: nothing is known of what it wanted."""
+
+    @cached_property
+    def prompt(self) -> Prompt | None:
+        """Nothing."""
+        return None
+
+
+def _turns(value: Any) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _texts(value: Any) -> list[str]:
+    """Return the texts of a message's content, however a format holds them."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    if isinstance(value, dict):
+        return [text for name in ("text", "parts") for text in _texts(value.get(name))]
+    return []

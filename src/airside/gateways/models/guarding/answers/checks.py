@@ -17,6 +17,7 @@ from airside.guards.canary import leaked
 from airside.guards.defaults import wanted
 from airside.guards.finding import Finding, Guard, Place
 from airside.guards.leakage import TOLD_CHARS_MIN, similarity
+from airside.guards.leakage import TOLD_CHARS_MIN, similarity
 from airside.guards.normalise.readings import Readings
 from airside.guards.output import calls, exfiltration, refusals
 from airside.guards.output.hooks import Hook, Question
@@ -97,9 +98,7 @@ class Checks:
         self, who: Identity, asked: Asked, text: str, kind: str, found: Sequence[Finding], *, whole: bool = True
     ) -> list[Finding]:
         """Return what stands in a text beside what detectors find. Of a part of a text, only what may alter it."""
-        more: list[Finding] = []
-        if self._on[Guard.LEAKAGE] and (canary := self._canary_of(who)):
-            more += leaked(canary, Readings(text))
+        more = self._leaks(who, asked, text, whole=whole) if self._on[Guard.LEAKAGE] else []
         if whole and kind == "text" and self._on[Guard.LEAKAGE] and len(text) >= TOLD_CHARS_MIN and asked.system:
             more += similarity(asked.system, Readings(text))
         if self._on[Guard.EXFILTRATION] and kind != "arguments":
@@ -111,6 +110,15 @@ class Checks:
         elif whole and self._on[Guard.REFUSAL] and kind == "refusal":
             more.append(refusals.refused(text))
         return more
+
+    def _leaks(self, who: Identity, asked: Asked, text: str, *, whole: bool) -> list[Finding]:
+        """Return where the canary, or much of the system prompt, stands."""
+        canary = self._canary_of(who)
+        told = whole and len(text) >= TOLD_CHARS_MIN and asked.system
+        if not canary and not told:
+            return []
+        readings = Readings(text)
+        return [*leaked(canary, readings), *(similarity(asked.system, readings) if told else ())]
 
     async def whole(self, call: Call, asked: Asked, body: bytes, value: Mapping[str, Any]) -> list[Said]:
         """Return what is to be said of an answer besides its texts: how it ended, what it calls, what hooks find."""
