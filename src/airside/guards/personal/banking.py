@@ -11,7 +11,7 @@ from airside.guards.personal.shapes import CHECKED_MAX, after_word
 from airside.guards.personal.spotted import Spotted
 
 _BEGIN: Final = re2.compile(rb"\b[A-Za-z]{2}[0-9]{2}[ -]?[0-9A-Za-z]{4}")
-_LENGTHS: Final = {
+LENGTHS: Final = {
     **dict.fromkeys(("NO",), 15),
     **dict.fromkeys(("BE",), 16),
     **dict.fromkeys(("DK", "FI", "FK", "FO", "GL", "NL", "SD"), 18),
@@ -56,7 +56,7 @@ def find(plain: Plain) -> Iterator[Spotted]:
 
 def _end(data: bytes, start: int) -> int | None:
     """Return where as many letters and digits have been read as the country's numbers have; single gaps are skipped."""
-    missing = _LENGTHS.get(data[start : start + 2].decode().upper(), 0)
+    missing = LENGTHS.get(data[start : start + 2].decode().upper(), 0)
     at, gap = start, False
     while missing and at < len(data):
         char = data[at : at + 1]

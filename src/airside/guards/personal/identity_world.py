@@ -104,7 +104,6 @@ SHAPES: Final[tuple[Shape, ...]] = (
         "9999999999999|999999 9999 999|999999 9999 99 9",
         za_id,
         "rsa id|south african id|id number|sa id",
-        alone=True,
     ),
     row("eg_tn", "999-999-999", tn, "tax registration|التسجيل الضريبي", kind=_TAX),
     row("au_tfn", "999 999 999|999999999|999-999-999", tfn, "tfn|tax file number|tax file", kind=_TAX),

@@ -53,7 +53,7 @@ class Names:
 
     def __init__(self, settings: PersonalSettings) -> None:
         """Load the model; raises `misconfigured` if the extra is missing."""
-        self._pipeline = _loaded(settings.names_model)
+        self.model, self._pipeline = _loaded(settings.names_model)
         self._chars_max = settings.names_chars_max
         self._ignored = frozenset(settings.ignore)
 
@@ -122,15 +122,15 @@ def _cuts(text: str) -> Iterator[int]:
         yield at
 
 
-def _loaded(name: str) -> Any:
-    """Return a spaCy pipeline with what finds names, from an installed package or a folder."""
+def _loaded(name: str) -> tuple[str, Any]:
+    """Return which model it is and a spaCy pipeline with what finds names, from an installed package or a folder."""
     if find_spec("spacy") is None:
         raise _missing("spaCy is not installed")
     import spacy
 
     wanted = name or next((package for package in (_MEDIUM, _SMALL) if find_spec(package)), "")
     try:
-        return spacy.load(_folder(wanted), exclude=_NEEDLESS)
+        return wanted, spacy.load(_folder(wanted), exclude=_NEEDLESS)
     except (OSError, ValueError) as error:
         raise _missing(f"{wanted or 'no model'} cannot be loaded ({type(error).__name__})") from None
 

@@ -46,7 +46,7 @@ _SPACED_THOUSANDS: Final = re.compile(r"[0-9]{1,3}(?: 000)+|[0-9]{1,3}(?:\.000)+
 
 _WORDS: Final = listed(
     "phone|telephone|tel|mobile|cell|cellphone|call|calling|called|dial|fax|whatsapp|sms|text me|text",
-    "reach me|reach|ring|contact|hotline|landline|voicemail|my number|telegram|signal|helpline|ph|telefon",
+    "reach me|reach|ring|contact|hotline|landline|voicemail|phone number|telegram|signal|helpline|ph|telefon",
     "handy|mobil|rufnummer|anruf|anrufen|rückruf|téléphone|portable|appelez|appeler|numéro de tél|teléfono",
     "telefono|móvil|llame|llamar|cellulare|chiam|telefone|celular|ligue|ligar|telefoon|mobiel|bellen|gsm",
     "telemóvel|komórka|zadzwoń|mobilní|volejte|telefonszám|hívj|puhelin|puh|soita|ring mig|tlf|τηλέφωνο",
@@ -112,7 +112,7 @@ class Phones:
             return None
         if written[0] == "+" or written[:2] in {"(+", "00"}:
             score = international(written if "+" in written else f"+{written[2:]}")
-            if score and ("+" in written or score == 1):
+            if score and ("+" in written or (score == 1 and not plain.crowded(start, end))):
                 return "phone.international", max(score, 0.7)
         if "+" in written or len(set(digits)) < 3 or not _national(written, plain.text, end):
             return None
@@ -123,6 +123,8 @@ class Phones:
         self, written: str, groups: list[str], digits: str, near: Mapping[str, int]
     ) -> tuple[str, float] | None:
         regions = self._numbering.with_number(digits)
+        if len(groups) > 2 and {len(group) for group in groups} == {4}:  # rather a piece of a card's or an account's
+            return None
         spoken = near.get("phone", 1_000)
         other = near.get("other", 1_000)
         called = spoken < other and (spoken <= _NEAR_CHARS or BEFORE_CHARS <= spoken <= BEFORE_CHARS + _BEHIND_CHARS)
@@ -182,7 +184,7 @@ def _telling(written: str, groups: list[str]) -> bool:
     sizes = [len(group) for group in groups]
     if sizes == [3, 3, 4]:
         return True
-    if sizes == [3, 2, 4] or set(sizes) == {4}:  # rather a social security number, or a piece of a card's
+    if sizes == [3, 2, 4]:  # rather a social security number
         return False
     return len(groups) > 2 and len({char for char in written if not char.isdigit()}) == 1
 

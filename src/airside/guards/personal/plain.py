@@ -53,6 +53,11 @@ class Plain:
         """Whether [start, end) is not a piece of a longer number, word, version or identifier."""
         return self._open_left(start) and self._open_right(end)
 
+    def crowded(self, start: int, end: int) -> bool:
+        """Whether numbers stand right beside [start, end), a space apart: it may be a piece of a longer one."""
+        before, after = self.parts[max(start - 2, 0) : start], self.parts[end : end + 2]
+        return (before[1:] == b" " and before[:1].isdigit()) or (after[:1] == b" " and after[1:].isdigit())
+
     def _open_left(self, start: int) -> bool:
         data = self.parts
         if not start:

@@ -27,6 +27,7 @@ _MASK: Final = bytes(
     for byte in range(256)
 )
 _WORD: Final = re.compile(rb"[0-9A-Za-z]+")
+_ACCOUNT_BEFORE: Final = re.compile(rb"\b[A-Za-z]{2}[0-9]{2}(?: [0-9A-Za-z]{4}){0,7} \Z")  # the head of an IBAN
 
 
 class Shape(Struct, frozen=True, kw_only=True):
@@ -78,12 +79,17 @@ class ShapeSet:
         if shapes is None or not plain.apart(start, end):
             return None
         number = plain.text[start:end].upper()
+        crowded = b" " in mask and plain.crowded(start, end)
+        if crowded and _ACCOUNT_BEFORE.search(plain.parts[max(start - 45, 0) : start]):
+            return None
         near: Mapping[str, int] | None = None
         best: Spotted | None = None
         for shape in shapes:
-            if not shape.alone and near is None:
+            if (crowded or not shape.alone) and near is None:
                 near = self._contexts.near(plain.text, start, end)
-            if (shape.alone or (near and (shape.rule in near or "" in near))) and shape.valid(number):
+            if (
+                (shape.alone and (shape.kind == "CARD" or not crowded)) or (near and (shape.rule in near or "" in near))
+            ) and shape.valid(number):
                 near = self._contexts.near(plain.text, start, end) if near is None else near
                 score = IN_CONTEXT if shape.rule in near else ALONE
                 if best is None or score > best.score:
