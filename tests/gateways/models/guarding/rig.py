@@ -15,6 +15,7 @@ from airside.gateways.models.guarding.answers.checks import Checks
 from airside.gateways.models.guarding.answers.step import GuardOut
 from airside.gateways.models.guarding.step import GuardIn
 from airside.gateways.models.threads import Threads
+from airside.guards.defaults import scanner_of
 from airside.guards.finding import Finding, Guard, Place
 from airside.guards.normalise.readings import Readings
 from airside.guards.placeholders.vault import Vault
@@ -93,13 +94,22 @@ class Numbered:
 
 
 class Rig:
-    """Guards that know planted values, and all that they tell."""
+    """Guards that know planted values (or, `real`, what the settings turn on), and all that they tell."""
 
-    def __init__(self, *rules: GuardRule, placeholders: Any = None, detectors: Sequence[Any] = (), **settings: Any):
+    def __init__(
+        self,
+        *rules: GuardRule,
+        placeholders: Any = None,
+        detectors: Sequence[Any] = (),
+        real: bool = False,
+        **settings: Any,
+    ):
         self.settings = GuardSettings(rules=list(rules), **settings)
         self.planted = [Planted(guard) for guard in _RULES]
         self.risks, self.notices = Risks(), Notices()
-        scanner = Scanner([*self.planted, *detectors], text_bytes_max=self.settings.text_bytes_max, verdicts_max=100)
+        own = [*self.planted, *detectors]
+        limits = {"text_bytes_max": self.settings.text_bytes_max, "verdicts_max": self.settings.verdicts_max}
+        scanner = scanner_of(self.settings) if real else Scanner(own, **limits)
         self.guards = Guards(
             self.settings,
             scanner,
