@@ -74,6 +74,25 @@ async def test_a_result_that_cannot_be_kept_is_an_error_that_the_agent_hears_of(
     assert [row["state"] for row in await house.plane.calls(who)] == ["error"]
 
 
+async def test_what_guards_keep_is_what_the_agent_is_told_live_and_again(house: House) -> None:
+    who = await house.begin()
+
+    async def answers(_: Any) -> Any:
+        return {"key": "sk-planted-4711"}
+
+    async def fails(_: Any) -> None:
+        raise ValueError("no sk-planted-4711")
+
+    for again_ in (False, True):
+        attempt = await house.again(who) if again_ else who
+        async with Gateways(house.context(attempt)) as gateways:
+            gate = Gate(gateways)
+            assert await gate.run("note", {"text": "1"}, None, answers) == {"key": "[SECRET]"}
+            with pytest.raises(ValueError, match=r"^no \[SECRET\]$"):
+                await gate.run("note", {"text": "2"}, None, fails)
+    assert len(await house.plane.calls(who)) == 2
+
+
 async def test_gateways_may_be_used_from_other_loops(house: House) -> None:
     who = await house.begin()
     async with Gateways(house.context(who)) as gateways:

@@ -285,6 +285,9 @@ def _unpacked(tool: BaseTool, kept: Mapping[str, Any], permit: Permit, call_id: 
     try:
         output = _serializer.loads_typed((kind, base64.b64decode(data, validate=True)))
     except ValueError:
+        output = None
+    said = output.content if isinstance(output, ToolMessage) else None
+    if output is None or said != kept.get("content"):
         return _told(tool, permit.told(kept.get("content")), call_id)
     return _annotated(output, permit)
 
