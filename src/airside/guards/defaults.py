@@ -29,7 +29,6 @@ def _detectors(settings: GuardSettings) -> Iterator[Detector]:
     if wanted(settings, Guard.INJECTION):
         yield rules.detector()
         yield classifier.detector()
-        yield classifier.detector()
 
 
 def wanted(settings: GuardSettings, guard: Guard) -> bool:
