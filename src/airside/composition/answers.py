@@ -1,6 +1,6 @@
 """The guarding of what models say, around the calls that agents make and those that airside makes itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -26,6 +26,16 @@ def guard_out(settings: GuardSettings, checks: Checks, asides: Asides | None) ->
     if not settings.enabled:
         return _passes
     return GuardOut(checks, Repair(settings.repair, asides) if asides is not None else None)
+
+
+def guard_batched(settings: GuardSettings, checks: Checks) -> Callable[[Call, Outcome], Awaitable[Outcome]]:
+    """Return what checks the answers of batches."""
+    return GuardOut(checks, None).batched if settings.enabled else _as_it_is
+
+
+async def _as_it_is(_: Call, outcome: Outcome) -> Outcome:
+    """Return an outcome where guards are turned off."""
+    return outcome
 
 
 def answer_checks(settings: GuardSettings, guards: Guards, canary_of: Callable[[Identity], str]) -> Checks:

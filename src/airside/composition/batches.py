@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack, suppress
 
 from msgspec import Struct
 
+from airside.composition.answers import answer_checks, guard_batched
 from airside.composition.ground import Ground
-from airside.composition.guarding import guard_step
+from airside.composition.guarding import canaries_of, guard_step
 from airside.composition.routing import priced_routes
 from airside.config.settings import Settings
 from airside.gateways.models.batches.desk import BatchDesk, Limits, hand_in
@@ -58,7 +59,9 @@ async def open_batches(
     limits = Limits(settings.server.body_bytes_max, settings.budgets.reserve_output_tokens, settings.batches)
     desk = BatchDesk(database, ground.keyring, routes, able, services.external.identity, forward, settle, limits)
     stack.push_async_callback(desk.close)
-    keeper = BatchKeeper(database, routes, able, settle, clock, settings.batches)
+    checks = answer_checks(settings.guards, guards, canaries_of(settings, ground.keyring).of)
+    guarded = guard_batched(settings.guards, checks)
+    keeper = BatchKeeper(database, routes, able, settle, clock, settings.batches, guarded)
     if keeping and able:
         stack.push_async_callback(_ended, asyncio.create_task(keeper.run()))
     return Batches(desk, keeper)

@@ -6,7 +6,7 @@ being sent it is given back, after that nobody knows whether the provider has it
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 
 import structlog
@@ -36,6 +36,10 @@ _ENDED = {state.value for state in TERMINAL}
 _log = structlog.get_logger(__name__)
 
 
+Guarded = Callable[[Call, Outcome], Awaitable[Outcome]]
+"""Returns an outcome with what guards let out of its answer."""
+
+
 class BatchKeeper:
     """Looks after the batches of all tenants."""
 
@@ -47,7 +51,9 @@ class BatchKeeper:
         settle: Settle,
         clock: Clock,
         settings: BatchesSettings,
+        guarded: Guarded,
     ) -> None:
+        self._guarded = guarded
         self._database = database
         self._routes = routes
         self._providers = providers
@@ -127,7 +133,8 @@ class BatchKeeper:
         elif answered is None or answered.undone:
             await self._settle.failure(call, _undone("the batch ended before this question was asked"))
         elif answered.status == 200:
-            await self._settle.outcome(call, _outcome(call, answered.body, price, upstream))
+            outcome = await self._guarded(call, _outcome(call, answered.body, price, upstream))
+            await self._settle.outcome(call, outcome)
         elif answered.status >= 500 or answered.status == 429:
             await self._settle.failure(call, _undone(f"the provider answered {answered.status}"))
         else:

@@ -17,7 +17,6 @@ from airside.guards.canary import leaked
 from airside.guards.defaults import wanted
 from airside.guards.finding import Finding, Guard, Place
 from airside.guards.leakage import TOLD_CHARS_MIN, similarity
-from airside.guards.leakage import TOLD_CHARS_MIN, similarity
 from airside.guards.normalise.readings import Readings
 from airside.guards.output import calls, exfiltration, refusals
 from airside.guards.output.hooks import Hook, Question
@@ -99,8 +98,6 @@ class Checks:
     ) -> list[Finding]:
         """Return what stands in a text beside what detectors find. Of a part of a text, only what may alter it."""
         more = self._leaks(who, asked, text, whole=whole) if self._on[Guard.LEAKAGE] else []
-        if whole and kind == "text" and self._on[Guard.LEAKAGE] and len(text) >= TOLD_CHARS_MIN and asked.system:
-            more += similarity(asked.system, Readings(text))
         if self._on[Guard.EXFILTRATION] and kind != "arguments":
             secret = [(one.start, one.end) for one in (*found, *more) if one.guard in _CARRIED]
             talk = exfiltration.Talk(self.settings.links.hosts, asked.named, asked.quoted)

@@ -12,8 +12,10 @@ from msgspec.structs import replace
 from airside.core.call import Call, CallKind, CallState, Outcome
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Forward
+from airside.gateways.models.formats.openai_chat.format import CHAT
 from airside.gateways.models.formats.openai_embeddings.format import EMBEDDINGS
-from airside.gateways.models.guarding.answers.asked import Asked
+from airside.gateways.models.formats.port import Addressed
+from airside.gateways.models.guarding.answers.asked import Asked, Unknown
 from airside.gateways.models.guarding.answers.checks import Checks, Said
 from airside.gateways.models.guarding.answers.gate import Gate
 from airside.gateways.models.guarding.answers.live import opened
@@ -27,6 +29,9 @@ from airside.guards.verdict import Judged
 
 NOTE: Final = "guards"
 NOTED_MAX: Final = 50
+_LONG_AGO: Final = CHAT.parse(
+    b'{"model": "-", "messages": [{"role": "user", "content": "-"}]}', Addressed(), bytes_max=1_024
+)
 
 
 class GuardOut:
@@ -51,6 +56,15 @@ class GuardOut:
             return outcome
         try:
             return await self._guarded(call, asked, gate, outcome)
+        except AirsideError as error:
+            return _paid(outcome, error)
+
+    async def batched(self, call: Call, outcome: Outcome) -> Outcome:
+        """Return the outcome of a question that was asked in a batch, long ago."""
+        if outcome.state is not CallState.OK:
+            return outcome
+        try:
+            return await self._guarded(call, Unknown(_LONG_AGO), None, outcome)
         except AirsideError as error:
             return _paid(outcome, error)
 
