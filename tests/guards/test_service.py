@@ -80,6 +80,14 @@ async def test_what_blocks_is_the_callers_to_raise_and_says_no_text(backend: Bac
     assert await service.risks.of(who()) == 0.9
 
 
+async def test_even_a_panic_closes(backend: Backend) -> None:
+    """Libraries in Rust raise what is no Exception."""
+    service = guards(backend, detectors=[Raising(type("PanicException", (BaseException,), {})("x"))])
+    with pytest.raises(AirsideError) as closed:
+        await service.check(who(), "plain", Place.USER)
+    assert closed.value.code is Code.GUARD_BLOCKED
+
+
 @pytest.mark.parametrize("failure", [ValueError("x"), MemoryError(), RecursionError(), IndexError()])
 async def test_a_detector_that_raises_closes_unless_it_is_only_to_flag(backend: Backend, failure: Exception) -> None:
     operators = Operators()

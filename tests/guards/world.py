@@ -53,7 +53,7 @@ class Raising:
     guard = Guard.SECRETS
     places = frozenset(Place)
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         self._error = error
 
     def find(self, readings: Readings, place: Place) -> Sequence[Finding]:

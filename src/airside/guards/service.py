@@ -1,5 +1,6 @@
 """The guards of one installation, as the gateways' steps use them: a text goes in, and comes back as it may go on."""
 
+from asyncio import CancelledError
 from collections.abc import Callable, Container, Mapping, Sequence
 from itertools import repeat
 from typing import Any, Final
@@ -71,9 +72,9 @@ class Guards:
         """
         try:
             return await self._scanner.scan(text, place)
-        except AirsideError:
+        except (AirsideError, CancelledError, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a guard fails of, nothing passes unchecked
+        except BaseException as error:  # noqa: BLE001 - whatever a guard fails of, a panic in Rust too, nothing passes
             return self._failed(who, place, error)
 
     def judge_now(self, who: Identity, text: str, place: Place) -> tuple[Judged, ...]:
@@ -157,7 +158,7 @@ class Guards:
                 return {}
             raise
 
-    def _failed(self, who: Identity, place: Place, error: Exception) -> tuple[Finding, ...]:
+    def _failed(self, who: Identity, place: Place, error: BaseException) -> tuple[Finding, ...]:
         """Tell operators that a guard has failed, and close the call unless it is only to flag."""
         self._tell_failed(who, place.value, type(error).__name__)
         if self._settings.on_failure == "flag":

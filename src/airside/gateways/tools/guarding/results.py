@@ -4,7 +4,9 @@ The step between `record` and the call. The raw result is kept nowhere: what was
 placeholders stand for is in the run's vault.
 """
 
+import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -19,6 +21,7 @@ from airside.gateways.tools.answer import pack, unpack
 from airside.gateways.tools.catalogue import Listed
 from airside.gateways.tools.guarding.values import NOTES, Guarded, guarded
 from airside.guards.finding import Place
+from airside.guards.scanner import OFF_LOOP_BYTES
 from airside.guards.service import Guards, refusal
 
 PLACE: Final = Place.RESULT
@@ -68,7 +71,8 @@ class Results:
 
     async def _checked(self, call: Call, raw: bytes) -> Guarded:
         try:
-            value = canonical.parse(raw, bytes_max=max(len(raw), 1))
+            parsed = partial(canonical.parse, raw, bytes_max=max(len(raw), 1))
+            value = await asyncio.to_thread(parsed) if len(raw) > OFF_LOOP_BYTES else parsed()
             found = await guarded(self._guards, call.who, value, PLACE, size=len(raw))
         except AirsideError as error:
             raise _unchecked(call, error) from None
