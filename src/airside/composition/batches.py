@@ -55,7 +55,8 @@ async def open_batches(
         afterwork,
         budget_wait_s=0.0,  # the batch's own items hold what it would wait for
     )
-    forward = compose([guard_step(settings, guards), Permit(ground.policy, tool_of), record], hand_in)
+    marked = spotlight_step(ground, canaries_of(settings, ground.keyring))
+    forward = compose([guard_step(settings, guards), marked, Permit(ground.policy, tool_of), record], hand_in)
     limits = Limits(settings.server.body_bytes_max, settings.budgets.reserve_output_tokens, settings.batches)
     desk = BatchDesk(database, ground.keyring, routes, able, services.external.identity, forward, settle, limits)
     stack.push_async_callback(desk.close)
