@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from airside.composition.answers import answer_checks, guard_batched
 from airside.composition.ground import Ground
-from airside.composition.guarding import canaries_of, guard_step
+from airside.composition.guarding import canaries_of, guard_step, spotlight_step
 from airside.composition.routing import priced_routes
 from airside.config.settings import Settings
 from airside.gateways.models.batches.desk import BatchDesk, Limits, hand_in
@@ -55,12 +55,13 @@ async def open_batches(
         afterwork,
         budget_wait_s=0.0,  # the batch's own items hold what it would wait for
     )
-    marked = spotlight_step(ground, canaries_of(settings, ground.keyring))
-    forward = compose([guard_step(settings, guards), marked, Permit(ground.policy, tool_of), record], hand_in)
+    canaries = canaries_of(settings, ground.keyring)
+    going_in = [guard_step(settings, guards), spotlight_step(ground, canaries)]
+    forward = compose([*going_in, Permit(ground.policy, tool_of), record], hand_in)
     limits = Limits(settings.server.body_bytes_max, settings.budgets.reserve_output_tokens, settings.batches)
     desk = BatchDesk(database, ground.keyring, routes, able, services.external.identity, forward, settle, limits)
     stack.push_async_callback(desk.close)
-    checks = answer_checks(settings.guards, guards, canaries_of(settings, ground.keyring).of)
+    checks = answer_checks(settings.guards, guards, canaries.of)
     guarded = guard_batched(settings.guards, checks)
     keeper = BatchKeeper(database, routes, able, settle, clock, settings.batches, guarded)
     if keeping and able:

@@ -55,7 +55,7 @@ class Limits(Struct, frozen=True):
 
 
 class BatchDesk:
-    """Takes batches in, shows them, and calls them off. `forward` is the pipeline in short: guards, `permit` and `record`."""
+    """Takes batches in, shows them, and calls them off. `forward` is the pipeline, in short."""
 
     def __init__(
         self,
