@@ -21,7 +21,7 @@ from airside.guards.service import Guards
 _REPLY_BYTES_MAX = 65_536
 
 
-def guard_out(settings: GuardSettings, checks: Checks, asides: Asides | None) -> Step:
+def answers_step(settings: GuardSettings, checks: Checks, asides: Asides | None) -> Step:
     """Return the step that checks what comes from models; without `asides`, that of asides themselves."""
     if not settings.enabled:
         return _passes

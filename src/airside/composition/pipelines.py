@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from airside.composition.answers import answer_checks, guard_out
+from airside.composition.answers import answer_checks, answers_step
 from airside.composition.caches import cache_step
 from airside.composition.ground import Ground
 from airside.composition.guarding import canaries_of, guard_step, spotlight_step
@@ -65,7 +65,7 @@ def pipeline(
     calling = _calling(ground, services, afterwork)
     canaries = canaries_of(settings, ground.keyring)
     checks = answer_checks(settings.guards, guards, canaries.of)
-    inner = compose([replay, *calling, guard_out(settings.guards, checks, None)], ask_provider)
+    inner = compose([replay, *calling, answers_step(settings.guards, checks, None)], ask_provider)
     asides = Asides(inner, routes, EMBEDDINGS)
     bytes_max = settings.server.body_bytes_max
     histories = Histories(ground.backend.database, ground.keyring, bytes_max=bytes_max)
@@ -97,7 +97,7 @@ def pipeline(
         fallback_step(ground, services, routes, policy),
         Widen(settings.batching),
         *calling,
-        guard_out(settings.guards, checks, asides),
+        answers_step(settings.guards, checks, asides),
     ]
     return lambda terminal: compose(steps, Group(settings.batching, terminal))
 

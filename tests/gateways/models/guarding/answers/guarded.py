@@ -11,7 +11,7 @@ import openai
 from google import genai
 from google.genai.types import HttpOptions
 
-from airside.composition.answers import answer_checks, guard_out
+from airside.composition.answers import answer_checks, answers_step
 from airside.config.guards import GuardSettings
 from airside.config.settings import DatabaseSettings
 from airside.core.ports import Forward
@@ -63,9 +63,9 @@ class Guarding(Spy):
 
     def pipeline(self, terminal: Forward) -> Forward:
         checks = answer_checks(self.settings, self.guards, lambda who: CANARY)
-        inner = compose([self.asides, guard_out(self.settings, checks, None)], terminal)
+        inner = compose([self.asides, answers_step(self.settings, checks, None)], terminal)
         self._late = Asides(inner, _Late(self))  # type: ignore[arg-type]
-        return compose([self, guard_out(self.settings, checks, self._late)], terminal)
+        return compose([self, answers_step(self.settings, checks, self._late)], terminal)
 
 
 class _Late:

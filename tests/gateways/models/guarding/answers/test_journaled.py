@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from airside.composition.answers import answer_checks, guard_out
+from airside.composition.answers import answer_checks, answers_step
 from airside.config.guards import GuardSettings
 from airside.core.call import Call, Outcome
 from airside.core.clock import SystemClock
@@ -44,7 +44,7 @@ class Piped(Spy):
         async def guard(call: Call, forward: Forward) -> Outcome:
             settings, told = GuardSettings.model_validate(self.given), Told()
             guards = Guards(settings, scanner_of(settings), self.vault, told, told, lambda agent: "")
-            step = guard_out(settings, answer_checks(settings, guards, lambda who: ""), asides)
+            step = answers_step(settings, answer_checks(settings, guards, lambda who: ""), asides)
             outcome = await step(call, forward)
             self.bodies.append(outcome.body)
             return outcome

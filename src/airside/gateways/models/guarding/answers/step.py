@@ -1,4 +1,4 @@
-"""The step `guard_out` of model calls, between the record and the call: what a model said is checked before it leaves.
+"""The step `answers` of model calls, between the record and the call: what a model said is checked before it leaves.
 
 The outcome that is journaled holds what was delivered, so that a replay gives the same bytes whatever guards have
 become. A call that is blocked here has been made: it ends in an error, at its real cost.
