@@ -86,7 +86,7 @@ def test_folding_is_total_and_settles(text: str) -> None:
 def test_clear_texts_have_a_way_back_too(text: str) -> None:
     cleared, starts = clear(text)
     assert starts is None or len(starts) == len(cleared) + 1
-    assert starts is not None or cleared == text
+    assert starts is not None or len(cleared) == len(text)
 
 
 @settings(max_examples=200, deadline=None)

@@ -60,7 +60,7 @@ def _token(token: bytes) -> Iterator[tuple[str, str]]:
         return
     tight = b"".join(token.split()) if b"\n" in token else token
     bare = tight.rstrip(b"=")
-    for name, decode in _ENCODINGS:
+    for name, decode in _ENCODINGS[:2] if bare.isdigit() else _ENCODINGS:
         data = decode(bare)
         text = plausible(data) if data else None
         if text is not None:

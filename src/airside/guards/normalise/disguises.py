@@ -19,7 +19,6 @@ from airside.guards.normalise.reading import Offsets, Reading
 WORD_MIN: Final = 4  # letters of a word that is looked for in leet
 TURNED_MIN: Final = 5  # letters of a word that is looked for reversed or by rot13: shorter ones are other words
 SHIFTED_MIN: Final = 7  # letters of a word that is looked for shifted by anything else
-SPACED_MIN: Final = 5  # letters that stand apart
 
 _LETTERS: Final = b"abcdefghijklmnopqrstuvwxyz"
 _SHIFTS: Final = {by: bytes.maketrans(_LETTERS, _LETTERS[by:] + _LETTERS[:by]) for by in range(1, 26)}
@@ -27,7 +26,8 @@ _LEET: Final = bytes.maketrans(b"01!|34@5$7+8962l", b"oiiieaassttbggzi")  # i an
 _READ: Final = bytes.maketrans(b"01!|34@5$7+892", b"oiiieaassttbgz")
 _LEET_WORD: Final = re2.compile(r"[a-z0-9@$!|+]*(?:[a-z][0134578@$!|+]|[0134578@$|+][a-z])[a-z0-9@$!|+]*")
 _APART: Final = r"""[ \t\r\n.\-_*|,/·•:;!?'"]{1,6}"""
-_SPACED: Final = re2.compile(rf"(?:^|[^\pL\pN])((?:[\pL\pN]{_APART}){{4,}}[\pL\pN])(?:[^\pL\pN]|$)")
+_LETTER: Final = r"a-z0-9\x{c0}-\x{24f}\x{370}-\x{52f}\x{5d0}-\x{6ff}"  # of scripts that write words of letters
+_SPACED: Final = re2.compile(rf"(?:^|[^{_LETTER}])((?:[{_LETTER}]{_APART}){{4,}}[{_LETTER}])(?:[^{_LETTER}]|$)")
 _LATIN: Final = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")
 _STROKES: Final = dict(zip("øđłħŧɨƀ", "odlhtib", strict=True))
 _ASTRAY: Final = re.compile(f"[{''.join(map(chr, LOOKS))}]")

@@ -26,6 +26,7 @@ _SCRIPTS: Final = {
 }
 LOOKS: Final = {ord(c): to for (froms, tos), _ in _SCRIPTS.values() for c, to in zip(froms, tos, strict=True)}
 _CAPITALS: Final = {ord("Ν"): "n", ord("Η"): "h", ord("Υ"): "y", ord("Μ"): "m"}
+_WIDE: Final = {0xFDFA: 0xFFFD, 0xFDFB: 0xFFFD}
 _SAME: Final = {ord(c): to for c, to in zip(*table.ALWAYS, strict=True)}
 
 
@@ -78,15 +79,17 @@ def fold(text: str) -> tuple[str, Sequence[int] | None]:
         if len(text.encode().translate(None, _CONTROLS)) == len(text):
             return text.casefold(), None
         return _visible(text, _NEAR).casefold(), Offsets(lambda: _starts(text))
+    text = _narrow(text)
     classes = _FAR if _BEYOND.search(text) else _NEAR
     notable = classes.notable.search(text) is not None
     normal = normalize("NFKC", _visible(text, classes) if notable else text)
     if any(chr(capital) in normal for capital in _CAPITALS):
         normal = _CAPITAL.sub(lambda match: _CAPITALS[ord(match[0])], normal)
     folded = normal.casefold()
-    if notable or normal != text or len(folded) != len(text) or not is_normalized("NFKC", folded):
-        return _alike(_settled(normal)), Offsets(lambda: _starts(text))
-    return _alike(folded), None
+    moved = notable or normal != text or len(folded) != len(text)
+    if notable or (moved and _MARKS.search(folded)) or not is_normalized("NFKC", folded):
+        folded, moved = _settled(normal), True
+    return _alike(folded), Offsets(lambda: _starts(text)) if moved else None
 
 
 def clear(text: str) -> tuple[str, Sequence[int] | None]:
@@ -95,10 +98,16 @@ def clear(text: str) -> tuple[str, Sequence[int] | None]:
         if len(text.encode().translate(None, _CONTROLS)) == len(text):
             return text, None
         return _visible(text, _NEAR), Offsets(lambda: _starts(text, case=True))
+    text = _narrow(text)
     classes = _FAR if _BEYOND.search(text) else _NEAR
     notable = classes.notable.search(text) is not None
     cleared = normalize("NFKC", _visible(text, classes) if notable else text)
-    return (text, None) if cleared == text else (cleared, Offsets(lambda: _starts(text, case=True)))
+    return (cleared, None) if cleared == text else (cleared, Offsets(lambda: _starts(text, case=True)))
+
+
+def _narrow(text: str) -> str:
+    """Return a text without the two ligatures that stand for whole sentences: it would grow eighteen times."""
+    return text.translate(_WIDE) if "\ufdfa" in text or "\ufdfb" in text else text
 
 
 def _visible(text: str, classes: _Classes) -> str:
@@ -144,6 +153,7 @@ def _starts(text: str, *, case: bool = False) -> Iterator[int]:
 
     With `case`, of the text that is clear only.
     """
+    text = _narrow(text)
     kept = list(_kept(text))
     visible = "".join([text[at] for at in kept])
     begin = 0
