@@ -215,21 +215,6 @@ async def test_commands_and_artifacts_come_back_from_the_journal(house: House) -
     assert sorted((await house.plane.calls(who))[0]) == sorted((await house.plane.calls(who))[1])
 
 
-async def test_what_guards_take_out_of_a_message_with_more_to_it_is_told_the_same_again(house: House) -> None:
-    @tool(response_format="content_and_artifact")
-    def peek(text: str) -> tuple[str, dict[str, Any]]:
-        """Look."""
-        return "key sk-planted-4711", {"blob": [1, 2]}
-
-    who = await house.begin()
-    for _ in range(2):
-        house.script += [calls(("peek", {"text": "p"})), says("ok")]
-        agent = create_agent(model(house, who), [peek])
-        await langgraph.run(agent, "m", house.context(who))
-        who = await house.again(who)
-    assert [tool_results(request) for request in house.asked[1::2]] == [["key [SECRET]"]] * 2
-
-
 @pytest.mark.parametrize("mode", ["batched", "per_call"])
 @pytest.mark.parametrize("verdict", ["approved", "denied", "edited"])
 async def test_the_middleware_for_humans_asks_a_person_about_exactly_that_call(
