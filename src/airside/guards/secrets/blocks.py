@@ -28,9 +28,10 @@ def pem(text: str, at: int) -> Block | None:
     if begin is None:
         return None
     label = begin.group(1)
-    near = text[begin.end() : begin.end() + BLOCK_CHARS_MAX]
+    stop = text.find("BEGIN ", begin.end(), begin.end() + BLOCK_CHARS_MAX)
+    near = text[begin.end() : stop if stop >= 0 else begin.end() + BLOCK_CHARS_MAX]
     body, end, _ = near.partition(f"END {label}")
-    if end and "BEGIN " not in body:
+    if end:
         tail = begin.end() + len(body) + len(end)
         while tail < len(text) and text[tail] in "- ":
             tail += 1
@@ -39,11 +40,10 @@ def pem(text: str, at: int) -> Block | None:
         if sum(character.isalnum() for character in body[:400]) >= _BODY_CHARS_MIN // 2 and not _elided(body):
             return Block(at, tail, True)
         return None
-    found = _BODY.match(text, begin.end())
+    found = _BODY.match(near)
     if found is None or sum(character.isalnum() for character in found.group()[:400]) < _BODY_CHARS_MIN:
         return None
-    cut = found.group().find("BEGIN ")
-    last = begin.end() + (cut if cut >= 0 else len(found.group()))
+    last = begin.end() + found.end()
     while last > begin.end() and text[last - 1] in " \t\r\n\"'-#*|>\\":
         last -= 1
     return Block(at, last, False)
@@ -53,10 +53,10 @@ def putty(text: str, at: int) -> Block | None:
     """Return the PuTTY key that begins at a place in the text, to its MAC or as far as it goes."""
     if _PUTTY.match(text, at) is None:
         return None
-    end = _PUTTY_END.search(text, at, at + BLOCK_CHARS_MAX)
-    if end is not None:
-        return Block(at, end.end(), True)
-    return Block(at, min(len(text), at + BLOCK_CHARS_MAX), False)
+    stop = text.find("PuTTY-User", at + 1, at + BLOCK_CHARS_MAX)
+    last = stop if stop >= 0 else min(len(text), at + BLOCK_CHARS_MAX)
+    end = _PUTTY_END.search(text, at, last)
+    return Block(at, last, False) if end is None else Block(at, end.end(), True)
 
 
 def _elided(body: str) -> bool:

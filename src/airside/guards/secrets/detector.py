@@ -1,6 +1,6 @@
 """The detector of secrets: keys that show what they are, and values whose names tell."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from airside.guards.finding import Finding, Guard, Place
@@ -64,21 +64,26 @@ def hits(text: str) -> Iterator[Hit]:
             yield Hit(verdict.rule, "SECRET", head.start, head.end, verdict.score, verdict.rank)
 
 
-def best(hits: Iterator[Hit]) -> list[Hit]:
-    """Return hits without those that lie in one that ranks higher, or in a longer one that ranks the same."""
-    ordered = sorted(hits, key=lambda hit: (-hit.rank, hit.start, -hit.end, -hit.score))
+def best(hits: Iterable[Hit]) -> list[Hit]:
+    """Return hits in order, without those that lie in one that ranks higher or in a longer one that ranks the same."""
     kept: list[Hit] = []
-    for hit in ordered:
-        if not any(_covers(other, hit) for other in kept):
-            kept.append(hit)
-    return sorted(kept, key=lambda hit: hit.start)
+    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end, -hit.rank, -hit.score)):
+        if kept and _covers(kept[-1], hit):
+            continue
+        while kept and _covers(hit, kept[-1]):
+            kept.pop()
+        kept.append(hit)
+    return kept
 
 
 def _covers(better: Hit, hit: Hit) -> bool:
-    if better.rank is Rank.BLOCK or better.rank == hit.rank:
+    if better.rank < hit.rank or better.end <= hit.start or hit.end <= better.start:
+        return False
+    if better.rank == hit.rank:
         return better.start <= hit.start and hit.end <= better.end
-    overlap = min(better.end, hit.end) - max(better.start, hit.start)
-    return overlap * 2 > hit.end - hit.start
+    if better.rank is Rank.BLOCK:
+        return better.start <= hit.start and hit.end <= better.end
+    return (min(better.end, hit.end) - max(better.start, hit.start)) * 2 > hit.end - hit.start
 
 
 def _apart(found: list[Finding]) -> list[Finding]:

@@ -4,6 +4,8 @@ import re
 from itertools import pairwise
 from typing import Final
 
+from ahocorasick_rs import AhoCorasick
+
 from airside.guards.secrets.shape import wordlike
 from airside.guards.secrets.vocabulary import STAND_INS
 
@@ -37,6 +39,7 @@ _FILLERS: Final = (
         "secret://",
     ),
     *(
+        "1234-1234",
         "removed",
         "masked",
         "hidden",
@@ -50,6 +53,7 @@ _FILLERS: Final = (
     ),
     *("not-a-real", "notareal", "put_", "provided", "truncated", "<", "•", "…", "my-token", "my_token"),
 )
+_FILLER_SEARCH: Final = AhoCorasick(list(_FILLERS))
 # What begins a reference to a value that is kept elsewhere.
 _REFERENCES: Final = (
     *(
@@ -129,8 +133,9 @@ def placeholder(value: str) -> bool:
     """Whether a value only stands for one: a filler, a repetition, a sequence, a reference or a template."""
     low = value.lower()
     return (
-        any(filler in low for filler in _FILLERS)
+        _FILLER_SEARCH.find_matches_as_indexes(low) != []
         or value.startswith(_REFERENCES)
+        or value.endswith("...")
         or "${" in value
         or "{{" in value
         or (value[0] == "{" and value[-1] == "}")
@@ -149,7 +154,7 @@ def monotonous(value: str, share: float = 0.6) -> bool:
 
 def word(value: str) -> bool:
     """Whether a value is a word that code and forms put where a secret goes: `password`, `None`, `required`."""
-    return value.lower().strip(" .:;,!?*_-") in STAND_INS
+    return value.lower().partition("|")[0].strip(" .:;,!?*_-") in STAND_INS
 
 
 def hashed(value: str) -> bool:
@@ -169,12 +174,14 @@ def number(value: str) -> bool:
 
 def located(value: str) -> bool:
     """Whether a value is a path, a file's name, an address of a page or of a person."""
-    return any(form.fullmatch(value) for form in (_PATH, _URL, _MAIL))
+    if _PATH.fullmatch(value):
+        return wordlike(value) or not any(character.isdigit() for character in value)
+    return _URL.fullmatch(value) is not None or _MAIL.fullmatch(value) is not None
 
 
 def code(value: str) -> bool:
     """Whether an unquoted value is an expression of a programming language: a name, a path of names, a call."""
-    return _CALL.match(value) is not None or (_NAME.fullmatch(value) is not None and _named(value))
+    return "(" in value or _CALL.match(value) is not None or (_NAME.fullmatch(value) is not None and _named(value))
 
 
 def _named(value: str) -> bool:

@@ -10,9 +10,10 @@ from typing import Any, Final, NamedTuple
 import re2
 
 from airside.guards.secrets.formats import NAMED
+from airside.guards.secrets.shape import random_letters
+from airside.guards.secrets.vocabulary import QUALIFIERS
 
 VALUE_CHARS_MIN: Final = 4
-VALUE_CHARS_MAX: Final = 4_096
 NAME_CHARS_MAX: Final = 60
 _SECRETS: Final = (
     # English, and abbreviations that code uses everywhere
@@ -44,7 +45,7 @@ _SECRETS: Final = (
         "clave",
         "senha",
         "palavra-passe",
-        "mot[ _-]?de[ _-]?passe",
+        "identified by",
         "mdp",
     ),
     *(
@@ -76,7 +77,7 @@ _SECRETS: Final = (
         "비밀번호",
         "암호",
     ),
-    *("كلمة المرور", "كلمة السر", "סיסמ", "पासवर्ड", "mật khẩu", "kata sandi", "รหัสผ่าน", "κωδικ"),
+    *("المرور", "السر", "סיסמ", "पासवर्ड", "khẩu", "sandi", "รหัสผ่าน", "κωδικ"),
 )
 _PROVIDERS: Final = sorted({name for named in NAMED for name in named.names})
 _CLOSE: Final = r"[\"'`\]\)\\}*]{0,5}"
@@ -91,19 +92,29 @@ _TAGS: Final = r"(?:[ \t]{0,4}</?[\w:.-]{1,40}[^<>\n]{0,60}>\s{0,40}){1,3}|[^<>\
 _ATTRIBUTE: Final = r"[ \t]{0,8},?\s{0,40}[\"']?(?:default_?)?value[\"']?[ \t]{0,8}[:=][ \t]{0,8}"
 _QUOTED_ONLY: Final = r"(?:[ \t]{0,8}[,(]\s{0,40}|[ \t]{1,8})"
 _VERB: Final = r"[ \t]{1,3}(?:is|was|ist|est|es|é|são|war|will be|are)[ \t:]{1,4}"
+# The match takes in the first characters of the value, a fixed number: most heads have none and are passed over.
+_WRAP: Final = r"(?:\[\]byte|Buffer\.from|bytes|new String|String|str|SecureString|b64decode|Some|Secret)\("
+_WITHIN: Final = r"[^\s\"'`]{4}"
+_FIRST: Final = r"[^\s\"'`=,;:(){}<>\[\]$&|?][^\s\"'`=,;(){}<>\[\]]{3}"
 _HEAD: Final = (
     rf"(?:{'|'.join((*_SECRETS, *(re.escape(name) for name in _PROVIDERS)))})[\pL\pN_.\-]{{0,40}}{_CLOSE}"
-    rf"(?:(?:{_SIGN}|{_ATTRIBUTE}|{_TAGS}|{_VERB}){_OPEN}?|{_QUOTED_ONLY}{_OPEN})"
+    rf"(?:(?:{_SIGN}|{_ATTRIBUTE}|{_TAGS}|{_VERB})(?:(?:{_WRAP})?{_OPEN}{_WITHIN}|{_FIRST})|{_QUOTED_ONLY}{_OPEN}{_WITHIN})"
 )
-_FLAG: Final = rf"--?[a-z-]{{0,30}}(?:{'|'.join(_SECRETS[:20])})[a-z-]{{0,20}}[ \t]{{1,4}}{_OPEN}?"
+_FLAG: Final = rf"--?[a-z-]{{0,30}}(?:{'|'.join(_SECRETS[:20])})[a-z-]{{0,20}}[ \t]{{1,4}}(?:{_OPEN}{_WITHIN}|{_FIRST})"
 _NAME_CHARS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-$"
-_NOT_FIRST: Final = frozenset(" \t\r\n\"'`=,;(){}<>[]")
+_QUOTES: Final = frozenset("\"'`")
+_PAIRS: Final = frozenset("?&;")  # before names in addresses and connection strings
+_VALUE: Final = re.compile(
+    r"(?:\s{1,20}value\s{0,4}=\s{0,4}[\"']|\s{0,4}>\s{0,20}|\s{0,4},\s{0,20}[\"'][Vv]alue[\"']\s{0,4}:\s{0,4}[\"'])([^\s\"'<]{4,1024})"
+)
 _NAME: Final = re.compile(r"[\w.$-]+")
 _SCHEME: Final = re.compile(
     r"(?:[Bb]earer|[Tt]oken|[Bb]asic|SSWS|[Aa]pi-?[Kk]ey|GenieKey|[Dd]iscogs|OAuth|[Kk]ey) (?=[^\s=:\"'])"
 )
-_RUN: Final = re.compile(r"[^\s\"'`]{1,4096}")
-_QUOTED: Final = {quote: re.compile(rf"[^{quote}\n]{{1,4096}}") for quote in "\"'`"}
+_PLAIN: Final = re.compile(r"[A-Za-z_.:(,;\-]+[)\]]*")
+_INNER: Final = re.compile(r"[A-Za-z_][\w.-]{1,40}=(?=[^=])")
+_RUN: Final = re.compile(r"[^\s\"'`]{1,1024}")
+_QUOTED: Final = {quote: re.compile(rf"[^{quote}\n]{{1,1024}}") for quote in "\"'`"}
 
 
 class Head(NamedTuple):
@@ -125,12 +136,12 @@ class Head(NamedTuple):
 def heads(text: str) -> Iterator[Head]:
     """Yield the named values of a text, in order; names may overlap values, so that nothing hides in one."""
     for match in _HEADS.finditer(text):
-        head = _head(text, match.start(), match.end())
+        head = _head(text, match.start(), match.end() - VALUE_CHARS_MIN)
         if head is not None:
             yield head
     if "--" in text:
         for match in _FLAGS.finditer(text):
-            head = _head(text, match.start(), match.end())
+            head = _head(text, match.start(), match.end() - VALUE_CHARS_MIN)
             if head is not None:
                 yield head
 
@@ -145,48 +156,82 @@ def first_name(text: str) -> int | None:
 
 
 def _head(text: str, begin: int, at: int) -> Head | None:
-    if at >= len(text) or text[at] in _NOT_FIRST:
-        return None
-    between = text[begin:at]
-    quote = text[at - 1]
+    """Return the head that ends where its value begins; None if what stands there is no value, which is most often."""
     scheme = _SCHEME.match(text, at)
     if scheme is not None:  # Authorization: Token …
-        at = scheme.end()
-    quoted = quote in _QUOTED and not between.endswith(("']" + quote, '"]' + quote))
-    found = (_QUOTED[quote] if quoted else _RUN).match(text, at)
+        at, quote = scheme.end(), text[at - 1]
+    else:
+        quote = text[at - 1]
+    found = _QUOTED[quote].match(text, at) if quote in _QUOTED else _RUN.match(text, at)
     if found is None:
         return None
-    end = found.end()
+    value, end = found.group(), found.end()
+    quoted = quote in _QUOTED and text[end : end + 1] == quote
     if quoted:
-        quoted = end < len(text) and text[end] == quote
-        value = found.group().rstrip("\\") if quoted else found.group()
-        if not quoted:  # the closing quote is missing: the value ends like one without quotes
-            value = value.split(None, 1)[0] if value.split(None, 1) else ""
-    else:
-        value = found.group()
-    line = False
-    name = _NAME.match(between)
-    called = between if name is None else name.group()
-    lead = text[max(0, begin - NAME_CHARS_MAX) : begin]
-    left = lead[len(lead.rstrip(_NAME_CHARS)) :]
-    prose = False
-    if not quoted:
-        sign = between[len(called) :]
-        prose = sign[:1] == " " and not any(mark in sign for mark in "=:>-")
-        line = (
-            _begins_line(text, begin - len(left))
-            and "==" not in sign
-            and _ends_line(text, end)
-            and value[-1] not in ",;"
-        )
-        value = _cut(value, text, begin - len(left), line)
+        value = value.rstrip("\\")
+        if " " in value or len(value) < VALUE_CHARS_MIN:
+            return None
+        inner = _INNER.match(value)
+        if inner is not None:
+            begin, at, value = at, at + inner.end(), value[inner.end() :]
+        called = _NAME.match(text, begin)
+        said = quote == "`" and called is not None and text[called.end() : at - 1].isspace()
+        head = Head(_name(text, begin), value, at, at + len(value), quoted=True, line=False, prose=said)
+        return _attribute(text, head) if called is not None and called.group().lower() in {"key", "keyname"} else head
+    return _bare(text, begin, at, value)
+
+
+def _attribute(text: str, head: Head) -> Head:
+    """Return what an element's own value is, where a head is only its key: `<add key="Password" value="…"/>`."""
+    value = _VALUE.match(text, head.end + 1)
+    if value is None:
+        return head
+    return Head(head.value, value.group(1), value.start(1), value.end(1), quoted=True, line=False, prose=False)
+
+
+def _bare(text: str, begin: int, at: int, value: str) -> Head | None:
+    """Return the head of a value without quotes, or with one that nothing closes."""
+    value = value.split(None, 1)[0]
+    end = at + len(value)
+    lead = text[max(0, begin - NAME_CHARS_MAX) : begin].rstrip(_NAME_CHARS)[-1:]
+    line = (
+        lead in _PAIRS
+        or text[at - 1] == ">"
+        or text.startswith("--", begin - 2)
+        or (lead in _QUOTES and text[end : end + 1] == lead)  # a header, quoted as a whole
+        or (value[-1] not in ",;" and _ends_line(text, end) and _begins_line(text, begin))
+    )
+    if value.startswith("//") or lead == "/":  # addresses are looked at as such
+        return None
+    if not line and _PLAIN.fullmatch(value) and (len(value) < 8 or not random_letters(value)):
+        return None
+    inner = _INNER.match(value)
+    if inner is not None:  # password: key=…
+        begin, at, value = at, at + inner.end(), value[inner.end() :]
+    value = _cut(value, line=line and lead not in _PAIRS and text[at - 1] != ">")
     if len(value) < VALUE_CHARS_MIN:
         return None
-    return Head(left + called, value, at, at + len(value), quoted, line, prose)
+    name = _name(text, begin)
+    called = _NAME.match(text, begin)
+    sign = text[called.end() if called is not None else begin : at]
+    prose = sign[:1] == " " and not any(mark in sign for mark in "=:>-")
+    return Head(name, value, at, at + len(value), quoted=False, line=line and "==" not in sign, prose=prose)
+
+
+def _name(text: str, begin: int) -> str:
+    """Return the whole name of which a part begins at a place."""
+    lead = text[max(0, begin - NAME_CHARS_MAX) : begin]
+    tail = _NAME.match(text, begin)
+    name = lead[len(lead.rstrip(_NAME_CHARS)) :] + (tail.group() if tail is not None else text[begin : begin + 20])
+    if lead[-1:] == " ":  # my api key
+        word = lead.rsplit(None, 1)[-1:]
+        if word and word[0].lower() in QUALIFIERS:
+            return f"{word[0]}_{name}"
+    return name
 
 
 def _begins_line(text: str, at: int) -> bool:
-    before = text[max(0, at - 40) : at]
+    before = text[max(0, at - NAME_CHARS_MAX) : at].rstrip(_NAME_CHARS)
     lead = before[before.rfind("\n") + 1 :].strip(" \t\"'-#/*>")
     return lead in {"", "export", "set", "ENV", "ARG", "env", "declare -x", "setenv", "SET"}
 
@@ -196,16 +241,16 @@ def _ends_line(text: str, at: int) -> bool:
     return not rest or rest[0] in "\n#"
 
 
-def _cut(value: str, text: str, begin: int, line: bool) -> str:
+def _cut(value: str, *, line: bool) -> str:
     """Return an unquoted value up to where it ends: of an address's query, of a list of pairs, of a sentence."""
-    if "&" in value and begin and text[begin - 1] in "?&;":
+    if "&" in value and not line:
         value = value[: value.index("&")]
     if not line:
         for stop in (";", ",", "</", "<", "|", "&&", "\\n", "\\r", "\\t", "%22", "%26"):
             cut = value.find(stop)
             if cut > 0:
                 value = value[:cut]
-        value = value if value.endswith("..") else value.rstrip(".!?:")
+        value = value if value.endswith("..") else value.rstrip(".:")
         while value and value[-1] in ")]}" and value.count(_PARTNER[value[-1]]) < value.count(value[-1]):
             value = value[:-1]
     return value.rstrip("\\")

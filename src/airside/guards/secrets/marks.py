@@ -1,6 +1,7 @@
 """Keys that show what they are: one automaton finds where they may begin, then each place is looked at closely."""
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Final
@@ -21,6 +22,8 @@ _BEHIND_CHARS: Final = 100
 _UNSURE: Final = 0.8  # a token whose checksum does not fit
 _SURE: Final = 0.95
 _ENTROPY_MIN: Final = 3.0  # bits per character, of what follows a prefix
+_COUNTS: Final = re.compile(r"([0-9]+)}")
+_USED: Final = frozenset("=:\"'`(>")
 _ESCAPED: Final = frozenset("nrtbf")
 
 
@@ -53,7 +56,7 @@ def _begins(text: str, at: int) -> bool:
 def _token(token: Token, prefix: str) -> _Look:
     size = len(prefix)
     expression = rf"({re2.escape(prefix)}{token.body})(?:[^A-Za-z0-9_]|$)"
-    reach = REACH_CHARS if ",}" in token.body else _NEAR_CHARS
+    reach = _reach(token.body)
 
     def look(text: str, at: int) -> Iterator[Hit]:
         if not _begins(text, at):
@@ -66,7 +69,7 @@ def _token(token: Token, prefix: str) -> _Look:
             token.check is not None and not token.check(value)
         ):
             return
-        if _stands_for(value, size):
+        if _stands_for(value, size) or (token.public and _USED.isdisjoint(text[max(0, at - 40) : at])):
             return
         skip = size if prefix.endswith("=") else 0  # a name, not part of the key
         score = _UNSURE if token.sure is not None and not token.sure(value[skip:]) else _SURE
@@ -93,6 +96,13 @@ def _around(around: Around) -> _Look:
                 yield Hit(around.rule, "SECRET", start, end, _SURE, Rank.TOKEN)
 
     return look
+
+
+def _reach(body: str) -> int:
+    """Return how many characters a key of this form has at most, with room for its prefix."""
+    if ",}" in body:
+        return REACH_CHARS
+    return 64 + 2 * sum(int(most) for most in _COUNTS.findall(body))
 
 
 @cache

@@ -9,6 +9,7 @@ HEX: Final = frozenset("0123456789abcdefABCDEF")
 _PAIRS_MIN: Final = 5
 _RARE: Final = 3.7  # words of nine letters and more: 4 of 100 are above; random letters: 5 of 100 below
 _A: Final = ord("a")
+_SAMPLE_CHARS: Final = 128  # what is longer is judged by its beginning
 
 # How rare each pair of letters is in words of documentation and names in code, a row for each first letter: 0
 # (frequent) to 9, in steps of 0.56 nats around chance. Counted over the 41,000 words that sources of Python packages
@@ -70,8 +71,15 @@ def wordlike(value: str) -> bool:
     return rare is not None and rare < _RARE
 
 
+def random_letters(value: str) -> bool:
+    """Whether letters follow one another so unlike words that they were drawn at random."""
+    rare = rareness(value)
+    return rare is not None and rare >= _RARE + 0.5
+
+
 def mixed(value: str) -> bool:
     """Whether a value has digits among its letters and is not made of words; a check for keys of many forms."""
+    value = value[:_SAMPLE_CHARS]
     digits = sum(character.isdigit() for character in value)
     return 2 <= digits < len(value) and entropy(value) >= 3.0 and not (wordlike(value) and digits * 5 < len(value))
 
@@ -84,13 +92,14 @@ def random_looking(value: str) -> bool:
     """
     if len(value) < 10:
         return False
+    value = value[:_SAMPLE_CHARS]
     body = value.replace("-", "").replace("_", "").rstrip("=")
     if not body or body.isdigit() or body.replace(".", "").isdigit():
         return False
     varied = entropy(value)
     if all(character in HEX for character in body):
         return len(body) >= 16 and varied >= 3.0 and any(character.isdigit() for character in body)
-    if varied < min(3.5, math.log2(len(value)) * 0.8):
+    if varied < min(3.2, math.log2(len(value)) * 0.72):
         return False
     return _scattered(body) if any(character.isdigit() for character in body) else _rare(body)
 
@@ -102,7 +111,11 @@ def _scattered(body: str) -> bool:
     digits = kinds.count(0)
     if len(set(kinds)) == 2 and 1 not in kinds:  # capitals and digits: base32, licence keys
         return changes >= len(body) / 6 and not wordlike(body)
-    return changes >= len(body) / 5 and (digits >= 3 or digits * 8 >= len(body)) and not _words(body, digits)
+    return (
+        changes >= len(body) / 5
+        and (digits >= 3 or digits * 8 >= len(body) or not wordlike(body))
+        and not _words(body, digits)
+    )
 
 
 def _words(body: str, digits: int) -> bool:

@@ -27,6 +27,7 @@ _USER: Final = re.compile(r"[ =]{0,3}[\"']?([^\s:\"'$<>]{0,128})[\"']?:[\"']?([^
 _MYSQL: Final = re.compile(r"-p[\"']?([^\s\"'$<>=-][^\s\"']{4,128})")
 _SHORT_OPTION: Final = re.compile(r"[ ]{1,3}[\"']?([^\s\"'$<>{-][^\s\"']{3,128})")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/=]{40,65536}")
+_NOUNS: Final = ("key", "token", "pass", "password", "passwd", "pwd", "pw", "secret", "id", "name", "auth", "user")
 _CALLERS: Final = ("curl", "wget", "http ", "https ", "docker login", "svn ")
 
 
@@ -46,7 +47,13 @@ def addresses(text: str, at: int) -> Iterator[Hit]:
     if found is not None:
         value = found.group(1)
         user = found.group()[: found.start(1) - begin - 1]
-        if not _stands_for(value) and value != user and not value.startswith(("port", "8080")):
+        if (
+            not _stands_for(value)
+            and value != user
+            and "${" not in user
+            and "{{" not in user
+            and not value.startswith(("port", "8080"))
+        ):
             yield Hit("url_password", "SECRET", found.start(1), found.end(1), 0.9, Rank.STRUCTURE)
         if len(user) >= 20 and (random_looking(user) or mixed(user)) and not harmless.placeholder(user):
             yield Hit("url_token", "SECRET", begin, begin + len(user), 0.9, Rank.STRUCTURE)
@@ -57,6 +64,8 @@ def addresses(text: str, at: int) -> Iterator[Hit]:
 
 
 def _stands_for(value: str) -> bool:
+    if value.isalpha() and value.lower().endswith(_NOUNS):
+        return True
     return len(value) < 3 or harmless.placeholder(value) or harmless.word(value) or (value.isdigit() and len(value) < 6)
 
 
@@ -128,6 +137,8 @@ def databases(text: str, at: int) -> Iterator[Hit]:
 
 def wrapped(text: str, at: int) -> Iterator[Hit]:
     """Private keys in base64, as Kubernetes writes them: what begins so says `-----BEGIN`."""
+    if at and (text[at - 1].isalnum() or text[at - 1] in "+/"):
+        return
     found = _BASE64.match(text, at)
     data = decoded(found.group()[: len(found.group()) // 4 * 4]) if found is not None else None
     if found is not None and data is not None and b"PRIVATE KEY" in data[:64]:

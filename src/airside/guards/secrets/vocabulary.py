@@ -42,3 +42,22 @@ _STAND_INS = """
 """
 STAND_INS: Final = frozenset(_STAND_INS.split())
 """What code and forms put where a secret goes."""
+
+_PASSWORDS = """
+    password passwd passwort passphrase passcode passw pword kennwort contrase palavra wachtwoord senord adgangskode
+    passord salasana hasło heslo jelsz şifre пароль парол 密码 密碼 口令
+    パスワード 暗証番号 비밀번호 암호 المرور السر סיסמ पासवर्ड khẩu sandi รหัสผ่าน κωδικ
+    geheim секрет
+"""
+PASSWORDS: Final = frozenset(_PASSWORDS.split())
+"""Parts of names that say: this is a password, in many languages."""
+
+_OTHERS = """
+    publickey public_key public-key publictoken public_token public-token keyword keyboard keycode keydown keyup
+    keypress keyframe authors author_ author- authored monkey donkey turkey hockey jockey compass bypass passenger
+    passive passage primarykey primary_key primary-key foreignkey foreign_key partition sortkey sort_key cache_key
+    cachekey cache-key tokeniz tokenis keystone sig_ design assign singleton idempoten integrity publishable sitekey
+    site_key site-key csrf authenticity surpass trespass encompass discredit accredit keynote keyring keymesh keying
+"""
+OTHERS: Final = frozenset(_OTHERS.split())
+"""Parts of names that hold the letters of a secret and mean something else."""

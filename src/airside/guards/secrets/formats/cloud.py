@@ -17,7 +17,14 @@ TOKENS = (
     Token(
         "aws_bedrock_short_key", "AWS", ("bedrock-api-key-",), "[A-Za-z0-9+/=_-]{60,}", "docs.aws.amazon.com/bedrock"
     ),
-    Token("google_key", "Google", ("AIza",), "[A-Za-z0-9_-]{35}", "cloud.google.com/docs/authentication/api-keys"),
+    Token(
+        "google_key",
+        "Google",
+        ("AIza",),
+        "[A-Za-z0-9_-]{35}",
+        "cloud.google.com/docs/authentication/api-keys",
+        public=True,
+    ),
     Token("google_oauth_secret", "Google", ("GOCSPX-",), "[A-Za-z0-9_-]{28}", "developers.google.com/identity"),
     Token(
         "google_access_token", "Google", ("ya29.",), "[A-Za-z0-9_-]{30,400}", "developers.google.com/identity", mixed

@@ -10,7 +10,8 @@ class Token(Struct, frozen=True):
 
     `source` is where the format is documented. `check` refuses what cannot be one; `sure` verifies a checksum or an
     inner structure: what fails it is still reported, with a lower score, since a copied key may have been cut or
-    changed and is none the less a secret to whoever wrote it.
+    changed and is none the less a secret to whoever wrote it. A key that providers also print on public pages
+    (`public`) counts only where something beside it puts it to use: a name, a quote, a sign.
     """
 
     rule: str
@@ -20,6 +21,7 @@ class Token(Struct, frozen=True):
     source: str
     check: Callable[[str], bool] | None = None
     sure: Callable[[str], bool] | None = None
+    public: bool = False
 
 
 class Around(Struct, frozen=True):

@@ -116,7 +116,7 @@ AROUND = (
         "developers.facebook.com/docs",
     ),
     Around("telegram_token", "Telegram", (":AA",), "[0-9]{8,10}:AA[A-Za-z0-9_-]{33}", "core.telegram.org/bots/api"),
-    Around("mailchimp_key", "Mailchimp", _MAILCHIMP, "[0-9a-fA-F]{32}-us[0-9]{1,2}", "mailchimp.com/developer"),
+    Around("mailchimp_key", "Mailchimp", _MAILCHIMP, "[0-9a-fA-F]{32}-us[1-9][0-9]?", "mailchimp.com/developer"),
 )
 NAMED = (
     Named(
