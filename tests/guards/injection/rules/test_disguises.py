@@ -5,8 +5,8 @@ import pytest
 from airside.guards.finding import Place
 from airside.guards.injection.rules import detector
 from airside.guards.normalise.readings import Readings
+from benchmarks.guards.disguises import DISGUISES
 from tests.guards.injection.rules.attacks import BENIGN, DIRECT, INDIRECT
-from tests.guards.injection.rules.disguises import DISGUISES
 
 RULES = detector()
 ATTACKS = (*DIRECT["en"], *DIRECT["de"], *INDIRECT["en"], *INDIRECT["de"])
