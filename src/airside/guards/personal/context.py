@@ -42,10 +42,10 @@ class Contexts:
 
     def places(self, text: str) -> Sequence[int] | None:
         """Return where the words stand, be it inside others, in order; None if that cannot be told in its places."""
-        folded = _folded(text)
-        if len(folded) != len(text):
+        low = lowered(text)
+        if low is None:
             return None
-        return [begin for _, begin, _ in self._automaton.find_matches_as_indexes(folded)]
+        return [begin for _, begin, _ in self._automaton.find_matches_as_indexes(low)]
 
     def _in(self, window: str) -> Iterator[tuple[str, int, int]]:
         for index, begin, until in self._automaton.find_matches_as_indexes(window, overlapping=True):
@@ -54,16 +54,26 @@ class Contexts:
                     yield topic, begin, until
 
 
+def lowered(text: str) -> str | None:
+    """Return a text in lower case, character by character, as an automaton takes it; None if it gets longer."""
+    low = _searchable(text.lower())
+    return low if len(low) == len(text) else None
+
+
 def _folded(window: str) -> str:
     """Return a window without case, and without what the search cannot take."""
     folded = window.casefold().replace("_", " ")
-    if folded.isascii():
-        return folded
+    return folded if folded.isascii() else _searchable(folded)
+
+
+def _searchable(text: str) -> str:
+    if text.isascii():
+        return text
     try:
-        folded.encode()
+        text.encode()
     except UnicodeEncodeError:
-        return _SURROGATE.sub("?", folded)
-    return folded
+        return _SURROGATE.sub("?", text)
+    return text
 
 
 def _stands(window: str, begin: int, until: int) -> bool:

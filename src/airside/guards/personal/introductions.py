@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from airside.guards.personal.context import listed
+from ahocorasick_rs import AhoCorasick
+
+from airside.guards.personal.context import listed, lowered
 from airside.guards.personal.plain import Plain
 from airside.guards.personal.shapes import CHECKED_MAX
 from airside.guards.personal.spotted import Spotted
@@ -14,13 +16,15 @@ INTRODUCED_SCORE: Final = 0.8
 _WORDS_MAX: Final = 4
 _NAME_CHARS: Final = 80
 
-_SAYS: Final = re.compile(
-    r"\b(?:(?:my|her|his|maiden|full|given|first|last|family|real) name(?: is|'s|:)|je m'appelle|mein name ist"
-    r"|ich hei(?:ß|ss)e|me llamo|mi nombre es|mi chiamo|il mio nome è|meu nome é|(?:eu )?me chamo|mijn naam is|ik heet"
-    r"|nazywam się|mam na imię|jag heter|mit navn er|jeg heter|jeg hedder|nimeni on|меня зовут|benim adım|jmenuji se"
-    r"|numele meu este|a nevem|με λένε)[ \t]+",
-    re.IGNORECASE,
+SAYING: Final = listed(
+    "my name is|my name's|my name:|her name is|his name is|their name is|maiden name is|maiden name:|full name is",
+    "full name:|given name:|first name:|first name is|last name:|last name is|family name:|real name is|patient name:",
+    "customer name:|je m'appelle|je m’appelle|mein name ist|ich heiße|ich heisse|me llamo|mi nombre es|mi chiamo",
+    "il mio nome è|meu nome é|me chamo|mijn naam is|ik heet|nazywam się|mam na imię|jag heter|mit navn er|jeg heter",
+    "jeg hedder|nimeni on|меня зовут|benim adım|jmenuji se|numele meu este|με λένε",
 )
+_SAYING: Final = AhoCorasick(list(SAYING))
+_SPACES: Final = re.compile(r"[ \t]{1,3}")
 _TITLE: Final = re.compile(
     r"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Herrn?|Frau|Monsieur|Madame|Mme|Mlle|Señora?|Sra?|Signora?|Sig|Dott|Doña?|Pan[ií]?"
     r"|Mevrouw|Meneer|Fru|Г-н|Г-жа)\b\.?[ \t]+(?=[^\W\d_a-z])"
@@ -41,10 +45,16 @@ _NOT_NAMES: Final = frozenset(
 
 def find(plain: Plain) -> Iterator[Spotted]:
     """Yield names that are introduced as such."""
-    for match in islice(_SAYS.finditer(plain.text), CHECKED_MAX):
-        end = name_end(plain.text, match.end(), proper=False)
+    low = lowered(plain.text)
+    if low is None:
+        return
+    for _, begin, until in islice(_SAYING.find_matches_as_indexes(low), CHECKED_MAX):
+        space = _SPACES.match(plain.text, until)
+        if space is None or (begin and low[begin - 1].isalnum()):
+            continue
+        end = name_end(plain.text, space.end(), proper=False)
         if end is not None:
-            yield Spotted("person.introduced", "PERSON", match.end(), end, INTRODUCED_SCORE)
+            yield Spotted("person.introduced", "PERSON", space.end(), end, INTRODUCED_SCORE)
 
 
 def find_titled(plain: Plain) -> Iterator[Spotted]:
