@@ -1,6 +1,7 @@
 """What models say never gets past the guards: whole and streamed, in every format, before providers of every kind."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -237,3 +238,63 @@ async def test_a_private_key_is_taken_out_of_a_stream(tmp_path: Path, cut: Any) 
                 await ask(g, "chat", stream=True)
                 == "x" * before + f" [SECRET]{'.' * before} and [PRIVATE_KEY]\nthen more."
             )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("face", ["chat", "responses", "messages"])
+async def test_a_stream_spells_what_the_whole_answer_says(tmp_path: Path, face: str, kind: str, cut: Any) -> None:
+    """Thinking, text and calls, each with a secret or without: the SDK puts together what was journaled."""
+    spec = {"name": "send", "parameters": {"type": "object", "properties": {}}}
+    hidden = [f" {SECRET} ", " nothing "]
+    async with guarded(tmp_path, kind) as g:
+        for number, (one, two, three) in enumerate(product(hidden, repeat=3)):
+            cut(1 + number * 2)
+            said = tool_calls(("send", {"note": f"it is{three}."}), content=f"I say{two}and go. Then more.")
+            g.pair.fake.reply = lambda body, said=said, one=one: {**said, "thinking": f"Hm,{one}hm. So be it."}
+            if face == "chat":
+                tools = [{"type": "function", "function": spec}]
+                async with g.openai.chat.completions.stream(model=MODEL, messages=USER, tools=tools) as streamed:
+                    whole = (await streamed.get_final_completion()).to_json()
+                texts = [json.loads(whole)["choices"][0]["message"]]
+                kept = [json.loads(g.spy.outcomes[-1].body)["choices"][0]["message"]]
+                for message in (*texts, *kept):
+                    message["tool_calls"] = [call["function"]["arguments"] for call in message["tool_calls"]]
+                    assert message["content"]
+                    message.pop("parsed", None)
+            elif face == "messages":
+                tools = [{"name": "send", "description": "d", "input_schema": {"type": "object"}}]
+                more: dict[str, Any] = {"max_tokens": 3_000}
+                if kind != "openai_compatible":
+                    more["thinking"] = {"type": "enabled", "budget_tokens": 1_024}
+                async with g.anthropic.messages.stream(model=MODEL, messages=USER, tools=tools, **more) as streamed:
+                    whole = (await streamed.get_final_message()).to_json()
+                texts, kept = [json.loads(data)["content"] for data in (whole, g.spy.outcomes[-1].body)]
+            else:
+                tools = [{"type": "function", **spec}]
+                more = {"reasoning": {"effort": "low", "summary": "auto"}}
+                async with g.openai.responses.stream(model=MODEL, input="x", tools=tools, **more) as streamed:
+                    whole = (await streamed.get_final_response()).to_json()
+                texts, kept = [json.loads(data)["output"] for data in (whole, g.spy.outcomes[-1].body)]
+            assert SECRET not in whole
+            assert _texts(texts) == _texts(kept), (one, two, three)
+            shown, most = whole.count("[SECRET]"), (one + two + three).count(SECRET)
+            assert (two + three).count(SECRET) <= shown <= most  # not every pair shows what was thought
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    if isinstance(value, dict):
+        named = (
+            "content",
+            "text",
+            "thinking",
+            "arguments",
+            "input",
+            "note",
+            "summary",
+            "tool_calls",
+            "reasoning_content",
+        )
+        return [text for name in named for text in _texts(value.get(name))]
+    return [value] if isinstance(value, str) and value else []
