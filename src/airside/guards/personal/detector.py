@@ -35,9 +35,6 @@ _ID_WORDS: Final = listed(
     "carta d'identità|identiteitskaart|dowód osobisty|удостоверение личности|身份证|신분증|身分証|رقم الهوية|kimlik",
     "national identification|personal id|citizen id",
 )
-_DISGUISES: Final = frozenset({"reversed", "rot13", "leet"})
-_LETTERED: Final = frozenset({"EMAIL", "IBAN"})
-"""What a reversed text, or one with letters exchanged, may be believed to hold: other digits are digits in it, too."""
 
 
 class Personal:
@@ -55,22 +52,14 @@ class Personal:
         if place not in self.places:
             return ()
         found = self._in(readings.raw)
-        if not readings.raw.text.isascii() and readings.folded.text != readings.raw.text.casefold():
-            found = _widest(found, self._in(readings.folded))
-        for reading in readings.decoded:
-            found = _widest(found, self._decoded(reading))
+        for reading in readings.texts[1:]:
+            found = _widest(found, self._in(reading))
         return found
 
     def _in(self, reading: Reading) -> list[Finding]:
         plain = Plain(reading.text)
         spotted = [one for find in self._finds for one in find(plain) if one.kind not in self._ignored]
         return [_finding(one, reading) for one in standing(spotted)]
-
-    def _decoded(self, reading: Reading) -> list[Finding]:
-        found = self._in(reading)
-        if _DISGUISES.isdisjoint(reading.via):
-            return found
-        return [one for one in found if one.kind in _LETTERED]
 
 
 def detector(settings: PersonalSettings) -> Personal:

@@ -18,7 +18,8 @@ _STREET_CHARS: Final = 130  # behind a number that a name follows: a street, a p
 _STRETCH_CHARS: Final = 300
 _ADDRESS_CHARS: Final = 330  # a local part, `@`, a domain
 
-_NUMBER: Final = re.compile(r"\S*\d\S*")
+_WORD: Final = re.compile(r"\S+")
+_DIGIT: Final = re.compile(r"\d")
 _WORD_BACKWARDS: Final = re.compile(r"[^\S\n]{0,3}[^\s]{1,330}")
 _LETTERS_BACKWARDS: Final = re.compile(r"[ +(-]{0,4}(?:[^\W\d_]{1,12}(?![^\W\d_]))?")
 _NAME_FOLLOWS: Final = re.compile(
@@ -63,7 +64,9 @@ def _last_numbers(text: str) -> int | None:
     begin = next((at for at in range(begin, len(text)) if text[at].isspace()), begin) if begin else 0
     start: int | None = None
     end = open_until = -1
-    for number in _NUMBER.finditer(text, begin):
+    for number in _WORD.finditer(text, begin):
+        if _DIGIT.search(text, number.start(), number.end()) is None:
+            continue
         if start is None or number.start() > open_until:
             start = number.start()
         end = number.end()
