@@ -62,6 +62,8 @@ def _last_numbers(text: str) -> int | None:
     """Return where the last stretch of numbers begins, unless enough text follows it."""
     begin = max(len(text) - _STRETCH_CHARS, 0)
     begin = next((at for at in range(begin, len(text)) if text[at].isspace()), begin) if begin else 0
+    if _DIGIT.search(text, begin) is None:
+        return None
     start: int | None = None
     end = open_until = -1
     for number in _WORD.finditer(text, begin):
