@@ -12,7 +12,6 @@ _DISGUISES: Final = frozenset({"rot13", "reversed", "leet"})
 """What turns ordinary words into what looks drawn at random: only keys of a form of their own are believed there."""
 
 _SURROGATES: Final = dict.fromkeys(range(55296, 57344), 65533)
-_INVISIBLE: Final = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad\u180e\u2061\u2062\u2063\u2064")
 
 
 class Secrets:
@@ -25,23 +24,13 @@ class Secrets:
         """Return the secrets of a text, each once, by the rule that knows it best."""
         if place not in self.places:
             return ()
-        found = [finding for reading in _forms(readings) for finding in _findings(reading)]
+        found = [finding for reading in readings.texts for finding in _findings(reading)]
         return found if len(found) < 2 else _apart(found)
 
 
 def detector() -> Secrets:
     """Return the detector of secrets."""
     return Secrets()
-
-
-def _forms(readings: Readings) -> Iterator[Reading]:
-    """Return the forms in which secrets are looked for: as it came, without what is not seen, decoded."""
-    yield readings.raw
-    text = readings.raw.text
-    if not text.isascii() and not _INVISIBLE.isdisjoint(text):
-        kept = [at for at, character in enumerate(text) if character not in _INVISIBLE]
-        yield Reading("".join([text[at] for at in kept]), ("invisible",), kept)
-    yield from readings.decoded
 
 
 def _findings(reading: Reading) -> Iterator[Finding]:

@@ -271,6 +271,17 @@ _HEADS: Final = _compiled(_HEAD)
 _FLAGS: Final = _compiled(_FLAG)
 _NAMES: Final = _compiled(
     "|".join(
-        (*_SECRETS, *(re.escape(name) for name in _PROVIDERS), "basic", "machine", "curl", "wget", "docker", "mongo")
+        (
+            *_SECRETS,
+            *(re.escape(name) for name in _PROVIDERS),
+            "basic",
+            "machine",
+            "curl",
+            "wget",
+            "docker",
+            "mongo",
+            "mysql",
+            "mariadb",
+        )
     )
 )
