@@ -5,10 +5,13 @@ of them is quadratic. The way back to the text as it came is only computed when 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 from unicodedata import is_normalized, normalize
+
+import re2
 
 from airside.guards.normalise import characters as table
 from airside.guards.normalise.reading import Offsets
@@ -47,6 +50,7 @@ def _classes(planes: int) -> _Classes:
 
 _NEAR: Final = _classes(1)
 _FAR: Final = _classes(2)
+_STRANGE: Final = re.compile("[^\x00-\x7f]+")
 _BEYOND: Final = re.compile("[\U00010000-\U0010ffff]")
 _MARKS: Final = re.compile(f"[{table.MARKS[0]}]+")
 _LOW_SAME: Final = "".join(re.escape(character) for character in table.ALWAYS[0] if ord(character) <= 0xFFFF)
@@ -58,15 +62,15 @@ _SPOKEN: Final = re.compile(f"(?![{''.join(map(chr, LOOKS))}])[{_BLOCKS}]")
 
 
 def _seam() -> str:
-    """Return an expression for a run of one script with another script after it; runs are never given back: linear."""
-    runs = {"a-z": _BLOCKS} | {
+    """Return an expression for a letter of one script with a letter of another after it."""
+    after = {"a-z": _BLOCKS} | {
         block: "a-z" + "".join(other for _, other in _SCRIPTS.values() if other != block)
         for _, block in _SCRIPTS.values()
     }
-    return "|".join(f"[{run}]++(?=[{others}])" for run, others in runs.items())
+    return "|".join(f"[{block}][{others}]" for block, others in after.items())
 
 
-_SEAM: Final = re.compile(_seam())
+_SEAM: Final = re2.compile(_seam())
 # a word is only entered at its beginning and never left again: linear on any text
 _FOREIGN_WORD: Final = re.compile(f"(?<![a-z0-9{_BLOCKS}])[a-z0-9]*+[{_BLOCKS}][a-z0-9{_BLOCKS}]*+")
 _ONE_SCRIPT: Final = re.compile("|".join(f"[0-9{block}]*+" for _, block in _SCRIPTS.values()))
@@ -136,7 +140,7 @@ def _alike(folded: str) -> str:
     if not _FOREIGN.search(folded):
         return folded
     spoken = _SPOKEN.search(folded) is not None
-    if spoken and not _SEAM.search(folded):
+    if spoken and not _SEAM.search(folded.encode("utf-8", "replace")):
         return folded
 
     def plain(match: re.Match[str]) -> str:
@@ -148,29 +152,39 @@ def _alike(folded: str) -> str:
     return _FOREIGN_WORD.sub(plain, folded)
 
 
-def _starts(text: str, *, case: bool = False) -> Iterator[int]:
-    """Yield where each character of the folded text begins: unit by unit, since units are folded independently.
+def _starts(text: str, *, case: bool = False) -> Iterable[int]:
+    """Return where each character of the folded text begins: unit by unit, since units are folded independently.
 
     With `case`, of the text that is clear only.
     """
     text = _narrow(text)
-    kept = list(_kept(text))
-    visible = "".join([text[at] for at in kept])
-    begin = 0
-    for until in range(1, len(visible) + 1):
-        if until < len(visible) and _FAR.joining.match(visible, until):
-            continue
-        unit = visible[begin:until]
-        for _ in unit if unit.isascii() else normalize("NFKC", unit) if case else _settled(unit):
-            yield kept[begin]
-        begin = until
-    yield len(text)
+    kept = array("i", _kept(text))
+    visible = _visible(text, _FAR)
+    starts = array("i")
+    at = 0
+    for run in _STRANGE.finditer(visible):
+        begin = max(at, run.start() - 1)  # what stands before may be one with it
+        starts.extend(kept[at:begin])
+        starts.extend(_units(visible, begin, run.end(), kept, case))
+        at = run.end()
+    starts.extend(kept[at:])
+    starts.append(len(text))
+    return starts
+
+
+def _units(visible: str, begin: int, end: int, kept: Sequence[int], case: bool) -> Iterator[int]:
+    for until in range(begin + 1, end + 1):
+        if until == end or not _FAR.joining.match(visible, until):
+            unit = visible[begin:until]
+            for _ in normalize("NFKC", unit) if case else _settled(unit):
+                yield kept[begin]
+            begin = until
 
 
 def _kept(text: str) -> Iterator[int]:
     """Yield where the characters stand that are visible, as `_visible` keeps them."""
-    seen = list(_outside(text, _FAR.unseen))
-    visible = "".join([text[at] for at in seen])
+    seen = array("i", _outside(text, _FAR.unseen))
+    visible = _FAR.unseen.sub("", text)
     at = 0
     for pile in _FAR.piled.finditer(visible):
         yield from seen[at : pile.start()]

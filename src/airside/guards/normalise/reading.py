@@ -1,5 +1,6 @@
 """One form of a text, with the way back to the characters as they came."""
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, repeat
 from typing import overload
@@ -14,7 +15,7 @@ class Offsets(Sequence[int]):
 
     def _known(self) -> Sequence[int]:
         if self._compute is not None:
-            self._starts, self._compute = tuple(self._compute()), None
+            self._starts, self._compute = array("i", self._compute()), None
         return self._starts
 
     def __len__(self) -> int:
