@@ -6,6 +6,7 @@ from airside.composition.answers import answer_checks, answers_step
 from airside.composition.caches import cache_step
 from airside.composition.ground import Ground
 from airside.composition.guarding import canaries_of, guard_step, spotlight_step
+from airside.composition.judging import judges_of
 from airside.composition.routing import fallback_step, route_step
 from airside.composition.secrets import granted_only
 from airside.composition.witnesses import witnesses
@@ -67,6 +68,7 @@ def pipeline(
     checks = answer_checks(settings.guards, guards, canaries.of)
     inner = compose([replay, *calling, answers_step(settings.guards, checks, None)], ask_provider)
     asides = Asides(inner, routes, EMBEDDINGS)
+    guards.judges = judges_of(settings.guards, asides)
     bytes_max = settings.server.body_bytes_max
     histories = Histories(ground.backend.database, ground.keyring, bytes_max=bytes_max)
     evidence = Evidence(witnesses(ground, services, provenance, guards), tool_of, clock)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from airside.config.fields import Section
 from airside.config.guard_output import CheckSettings, HookSettings, LinkSettings, RepairSettings
+from airside.config.judges import JudgeSettings
 from airside.config.personal import PersonalSettings
 from airside.config.spotlight import SpotlightSettings
 
@@ -70,6 +71,9 @@ class GuardSettings(Section):
     )
     links: LinkSettings = LinkSettings()
     hooks: list[HookSettings] = Field(default=[], max_length=20, description="checks of answers that others make")
+    judges: list[JudgeSettings] = Field(
+        default=[], max_length=20, description="slower opinions on texts that may try to give orders"
+    )
     text_bytes_max: int = Field(
         default=16_777_216,
         ge=1_024,

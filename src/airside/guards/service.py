@@ -13,7 +13,8 @@ from airside.config.guards import GuardSettings
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Notices
 from airside.core.run import Identity
-from airside.guards.finding import Finding, Guard, Mode, Place
+from airside.guards.finding import FOREIGN, Finding, Guard, Mode, Place
+from airside.guards.judge import NO_JUDGES, Judges, Unheard
 from airside.guards.placeholders.spelling import put_back
 from airside.guards.ports import Placeholders, Risks, Value
 from airside.guards.scanner import Scanner
@@ -39,7 +40,12 @@ class Checked(Struct, frozen=True):
 
 
 class Guards:
-    """Scans, judges, rewrites, and tells whoever must know. `placeholders` and `risks` are what it does so with."""
+    """Scans, judges, rewrites, and tells whoever must know. `placeholders` and `risks` are what it does so with.
+
+    `judges` are opinions of models and other machines. They are set once the pipeline stands that their calls pass.
+    """
+
+    judges: Judges = NO_JUDGES
 
     def __init__(
         self,
@@ -71,7 +77,10 @@ class Guards:
         There is no time limit: detectors are linear, the text's length is bounded, and nothing else can end a thread.
         """
         try:
-            return await self._scanner.scan(text, place)
+            findings = await self._scanner.scan(text, place)
+            return (*findings, *await self.judges.found(who, text, place)) if place in FOREIGN else findings
+        except Unheard as error:
+            return self._failed(who, place, error)
         except (AirsideError, CancelledError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a guard fails of, a panic in Rust too, nothing passes
