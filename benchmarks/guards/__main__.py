@@ -7,13 +7,15 @@ Each topic yields figures from its own sets; one whose data is not on this machi
 from pathlib import Path
 
 from benchmarks.figures import figure, option
-from benchmarks.guards import injection, latency, personal, secrets
+from benchmarks.guards import injection, latency, leakage, personal, secrets, tools
 
 TOPICS = {
     "injection": injection.figures,
     "secrets": secrets.figures,
     "personal": personal.figures,
     "latency": latency.figures,
+    "tools": tools.figures,
+    "leakage": leakage.figures,
 }
 
 
