@@ -110,6 +110,7 @@ INDIRECT: Final = (
     Signal("new_task", "important", "parrot", gap=120, across=True, user=0.2, foreign=0.35),
     Signal("new_task", "task", "data", gap=150, across=True, user=0.12, foreign=0.25),
     Signal("new_task", "urge", user=0.03, foreign=0.05, times=3),
+    Signal("new_task", "task", "task", gap=80, across=True, user=0.08, foreign=0.14),
     Signal("new_task", "task", "urge", gap=150, across=True, user=0.1, foreign=0.14),
     Signal("addressed", "addressed_by", user=0.04, foreign=0.1),
     Signal("addressed", "addressed_by", "urge", gap=PASSAGE, across=True, user=0.1, foreign=0.2),
