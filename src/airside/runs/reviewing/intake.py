@@ -111,6 +111,7 @@ def _facts(call: Call) -> dict[str, Any]:
         "taints": list(facts.taints),
         "leaves": list(facts.leaves),
         "confidence": facts.confidence,
+        "risk": facts.risk,
         "stage": facts.stage,
         "caller": facts.caller,
     }
