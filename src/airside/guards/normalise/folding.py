@@ -172,7 +172,17 @@ def _starts(text: str, *, case: bool = False) -> Iterable[int]:
     return starts
 
 
-def _units(visible: str, begin: int, end: int, kept: Sequence[int], case: bool) -> Iterator[int]:
+def _units(visible: str, begin: int, end: int, kept: Sequence[int], case: bool) -> Iterable[int]:
+    """Return where characters begin that a stretch is folded to."""
+    run = visible[begin:end]
+    if not _FAR.joining.search(run) and not _MARKS.search(run):
+        folded = normalize("NFKC", run) if case else _settled(run)
+        if len(folded) == len(run):  # nothing shrinks here, so that nothing grows either
+            return kept[begin:end]
+    return _by_unit(visible, begin, end, kept, case)
+
+
+def _by_unit(visible: str, begin: int, end: int, kept: Sequence[int], case: bool) -> Iterator[int]:
     for until in range(begin + 1, end + 1):
         if until == end or not _FAR.joining.match(visible, until):
             unit = visible[begin:until]
