@@ -1,5 +1,6 @@
 """The detector of secrets: keys that show what they are, and values whose names tell."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -11,7 +12,7 @@ from airside.guards.secrets.hit import Hit, Rank
 _DISGUISES: Final = frozenset({"rot13", "reversed", "leet"})
 """What turns ordinary words into what looks drawn at random: only keys of a form of their own are believed there."""
 
-_SURROGATES: Final = dict.fromkeys(range(55296, 57344), 65533)
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 class Secrets:
@@ -34,7 +35,7 @@ def detector() -> Secrets:
 
 
 def _findings(reading: Reading) -> Iterator[Finding]:
-    text = reading.text if reading.text.isascii() else reading.text.translate(_SURROGATES)
+    text = reading.text if reading.text.isascii() else _SURROGATES.sub("\ufffd", reading.text)
     for hit in best(hits(text)):
         if hit.rank < Rank.TOKEN and not _DISGUISES.isdisjoint(reading.via):
             continue

@@ -88,7 +88,11 @@ _SIGN: Final = (
     r"(?:\|\|=|\?\?=|[:?+]=|=>|={1,3}|!={1,2}|<-|->|:)"
     r"[ \t]{0,40}(?:[|>][+-]?[ \t]{0,4})?(?:\r?\n[ \t]{1,40})?"
 )
-_TAGS: Final = r"(?:[ \t]{0,4}</?[\w:.-]{1,40}[^<>\n]{0,60}>\s{0,40}){1,3}|[^<>\n=:\"']{0,4}>[ \t]{0,8}(?:<!\[CDATA\[)?"
+_TAGS: Final = (
+    r"(?:[ \t]{0,4}</?[\w:.-]{1,40}[^<>\n]{0,60}>\s{0,40}){1,3}"
+    r"|(?:[ \t]{1,4}[\w:.-]{1,40}=\"[^\"<>\n]{0,60}\"){0,3}[ \t/]{0,4}>\s{0,20}"
+    r"(?:<[\w:.-]{1,40}>\s{0,20}){0,2}(?:<!\[CDATA\[)?"
+)
 _ATTRIBUTE: Final = r"[ \t]{0,8},?\s{0,40}[\"']?(?:default_?)?value[\"']?[ \t]{0,8}[:=][ \t]{0,8}"
 _QUOTED_ONLY: Final = r"(?:[ \t]{0,8}[,(]\s{0,40}|[ \t]{1,8})"
 _VERB: Final = r"[ \t]{1,3}(?:is|was|ist|est|es|é|são|war|will be|are)[ \t:]{1,4}"
@@ -103,6 +107,7 @@ _HEAD: Final = (
 _FLAG: Final = rf"--?[a-z-]{{0,30}}(?:{'|'.join(_SECRETS[:20])})[a-z-]{{0,20}}[ \t]{{1,4}}(?:{_OPEN}{_WITHIN}|{_FIRST})"
 _NAME_CHARS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-$"
 _QUOTES: Final = frozenset("\"'`")
+_PAIR: Final = re.compile(r"[;&][A-Za-z_ .]{2,40}=")  # the next of several
 _PAIRS: Final = frozenset("?&;")  # before names in addresses and connection strings
 _VALUE: Final = re.compile(
     r"(?:\s{1,20}value\s{0,4}=\s{0,4}[\"']|\s{0,4}>\s{0,20}|\s{0,4},\s{0,20}[\"'][Vv]alue[\"']\s{0,4}:\s{0,4}[\"'])([^\s\"'<]{4,1024})"
@@ -243,6 +248,9 @@ def _ends_line(text: str, at: int) -> bool:
 
 def _cut(value: str, *, line: bool) -> str:
     """Return an unquoted value up to where it ends: of an address's query, of a list of pairs, of a sentence."""
+    pair = _PAIR.search(value)
+    if pair is not None:
+        value = value[: pair.start()]
     if "&" in value and not line:
         value = value[: value.index("&")]
     if not line:

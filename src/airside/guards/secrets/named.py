@@ -8,6 +8,7 @@ from airside.guards.secrets.heads import Head
 from airside.guards.secrets.hit import Rank
 from airside.guards.secrets.names import Name, read
 from airside.guards.secrets.shape import HEX, mixed, random_letters, random_looking, rareness, wordlike
+from airside.guards.secrets.vocabulary import COMMON
 
 
 class Verdict(NamedTuple):
@@ -102,11 +103,13 @@ def _password(head: Head, name: Name) -> bool:
         return len(value) >= 6 and (settled or symbols > 0 or digits >= 2)
     if letters and symbols:
         plain = value.endswith(("...", ":", "?")) or value[0] in "!*/\\"
-        return len(value) >= 6 and not plain and (settled or symbols > 1)
+        return len(value) >= 6 and not plain and (settled or (symbols > 1 and not head.prose))
     if digits:
         return settled and len(value) >= 5 and (symbols > 0 or digits == len(value))
     if not letters or len(value) < 6:
         return False
+    if settled and value in COMMON:
+        return True
     return _odd(value) if settled else len(value) >= 8 and random_letters(value)
 
 

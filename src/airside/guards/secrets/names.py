@@ -88,7 +88,11 @@ def read(name: str) -> Name | None:
     ]
     squashed = "".join(character for character in low if character.isalnum())
     kinds = set(words)
-    password = bool(_PASSWORD_SEARCH.find_matches_as_indexes(low)) or not kinds.isdisjoint(_SHORT)
+    password = (
+        bool(_PASSWORD_SEARCH.find_matches_as_indexes(low))
+        or not kinds.isdisjoint(_SHORT)
+        or any(word.endswith(("pass", "pwd")) for word in words)
+    )
     strong = not KEYS.isdisjoint(kinds) or _key(words) or squashed.rstrip("0123456789").endswith(_COMPOUND)
     weak = "key" in kinds or "keys" in kinds or "token" in low or "secret" in low
     if not (password or strong or weak or forms):

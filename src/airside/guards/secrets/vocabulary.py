@@ -61,3 +61,11 @@ _OTHERS = """
 """
 OTHERS: Final = frozenset(_OTHERS.split())
 """Parts of names that hold the letters of a secret and mean something else."""
+
+_COMMON = """
+    letmein swordfish iloveyou football baseball sunshine princess superman batman dragon shadow monkey trustno welcome
+    qwerty qwertz azerty asdfgh zxcvbn hunter starwars whatever freedom michael jordan ninja mustang
+    access flower cheese supersecret topsecret opensesame correcthorsebatterystaple toor secretpassword
+"""
+COMMON: Final = frozenset(_COMMON.split())
+"""Words that people take for passwords, most often of all."""
