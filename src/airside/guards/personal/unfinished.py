@@ -10,17 +10,23 @@ from typing import Final
 
 from airside.guards.personal.context import AFTER_CHARS
 
-HOLD_CHARS: Final = 450
+HOLD_CHARS: Final = 5_600
 """No more than so many characters at the end of a text are ever open."""
 
 _BEHIND_CHARS: Final = AFTER_CHARS + 12  # extensions, units and punctuation behind a number have a say, too
 _STREET_CHARS: Final = 130  # behind a number that a name follows: a street, a place
 _STRETCH_CHARS: Final = 300
-_ADDRESS_CHARS: Final = 330  # a local part, `@`, a domain
 
-_WORD: Final = re.compile(r"\S+")
 _DIGIT: Final = re.compile(r"\d")
-_WORD_BACKWARDS: Final = re.compile(r"[^\S\n]{0,3}[^\s]{1,330}")
+# What separates words: not the controls that `\\s` also knows, which are not seen when a text is read.
+_SPACE: Final = r" \t\n\r\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_UNSPACED: Final = r"\u0e00-\u0eff\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_MARKS: Final = r"\u3001-\u301f\uff01\uff0c\uff1a\uff1b\uff1f"  # the punctuation of scripts without spaces
+_WORD: Final = re.compile(rf"[^{_SPACE}]+")
+_WORD_BACKWARDS: Final = re.compile(
+    r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]{0,3}[!-~]{0,4096}"
+    rf"(?:[^{_SPACE}{_UNSPACED}{_MARKS}]{{0,330}}[{_UNSPACED}]{{0,20}}){{0,4}}"
+)
 _LETTERS_BACKWARDS: Final = re.compile(r"[ +(-]{0,4}(?:[^\W\d_]{1,12}(?![^\W\d_]))?")
 _NAME_FOLLOWS: Final = re.compile(
     r"[A-Za-z]?[\s,]{1,3}(?:[A-Z]|[^\x00-\x7f]|(?:rue|avenue|boulevard|place|chemin|all|impasse|quai|route|cours|square|bis|ter)\b)"
@@ -54,8 +60,8 @@ def open_at(text: str) -> int | None:
 
 def _last_word(text: str) -> int | None:
     """Return where the last word begins: it may go on, and what follows it may make it the beginning of a number."""
-    found = _WORD_BACKWARDS.match(text[-_ADDRESS_CHARS - 3 :][::-1])
-    return len(text) - found.end() if found else None
+    found = _WORD_BACKWARDS.match(text[-HOLD_CHARS:][::-1])
+    return len(text) - found.end() if found and found.group().strip() else None
 
 
 def _last_numbers(text: str) -> int | None:
