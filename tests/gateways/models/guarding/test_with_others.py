@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from airside.config.cache import CacheSettings
@@ -18,6 +19,7 @@ from airside.guards.ports import Value
 from tests.gateways.models.guarding.rig import EMAIL, SECRET, Notices, Numbered, Rig
 from tests.gateways.models.guarding.talks import parsed
 from tests.gateways.models.guarding.test_texts import call_of
+from tests.gateways.models.routing.house import house
 from tests.gateways.models.world import IDENTITY
 
 TOKENISE = GuardRule(guards=["personal"], mode="tokenise")
@@ -103,3 +105,26 @@ async def test_a_summary_is_made_of_what_guards_let_go_on() -> None:
         assert EMAIL not in text
         assert SECRET not in text
     assert "<EMAIL_1>" in said.payload.request.body.decode()
+
+
+@pytest.mark.parametrize(
+    "routing",
+    [
+        {"cascade": {"enabled": True, "judge": "judge"}},
+        {"shadow": {"model": "medium", "share": 1.0, "judge": "judge"}},
+    ],
+)
+async def test_judges_of_answers_are_given_what_guards_let_go_on(routing: dict[str, Any]) -> None:
+    rig = Rig(TOKENISE)
+    async with house(routing=routing, said={"judge": '{"mark": 0.9}'}, before=[rig.step]) as h:
+        who = await h.plane.start_run()
+        model = {} if "cascade" in routing else {"model": "large"}
+        await h.ask(who, f"What is the capital of France? Yours, {EMAIL} {SECRET}", **model)
+        await h.settled()
+        assert h.models["judge"].asked
+        for made in h.models.values():
+            for ask in made.asked:
+                said = str(ask.request.prompt)
+                assert EMAIL not in said
+                assert SECRET not in said
+                assert "<EMAIL_1> [SECRET]" in said

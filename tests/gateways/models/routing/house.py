@@ -1,6 +1,6 @@
 """Models of several tiers behind the real routing, fallback, retry and record steps, on a journal in memory."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,6 +13,7 @@ from airside.config.settings import ModelPrice, ModelSettings
 from airside.core.call import Call, CallKind, CallState, Effect, Outcome, Usage
 from airside.core.errors import AirsideError
 from airside.core.ids import new_id
+from airside.core.ports import Step
 from airside.core.run import Identity
 from airside.gateways.models.asides import Asides
 from airside.gateways.models.fallbacks.step import Chains, Fallback
@@ -108,6 +109,7 @@ class House:
     routing: RoutingSettings
     fallbacks: FallbackSettings
     notices: Told = field(default_factory=Told)
+    before: Sequence[Step] = ()
 
     def __post_init__(self) -> None:
         named = {name: ModelSettings(provider=name) for name in self.models}
@@ -128,7 +130,7 @@ class House:
         )
         chains = Chains(self.fallbacks, self.routing, self.routes, policy)
         fallback = Fallback(chains, self.plane.suspensions, self.notices, clock)
-        self.pipeline = compose([*steps[:at], route, fallback, *steps[at:]], ask_provider)
+        self.pipeline = compose([*steps[:at], *self.before, route, fallback, *steps[at:]], ask_provider)
 
     async def ask(self, who: Identity, text: str = EASY, *, wish: str = "", **body: Any) -> Outcome:
         """Make a call and return what came of it."""
@@ -171,12 +173,13 @@ async def house(
     fallbacks: FallbackSettings | None = None,
     policy: Any = None,
     said: dict[str, Any | Callable[[Ask], Any]] | None = None,
+    before: Sequence[Step] = (),
 ) -> AsyncIterator[House]:
-    """Yield a house; `said` are the answers of models that say something else than `Paris.`"""
+    """Yield a house; `said` are the answers of models that say something else than `Paris.`, `before` more steps."""
     async with InMemoryPlane(policy=policy or load(None)) as plane:
         models = {name: Model(name, (said or {}).get(name, "Paris.")) for name in PRICES}
         settings = RoutingSettings(**({"models": TIERS} | (routing or {})))
-        yield House(plane, models, settings, fallbacks or FallbackSettings())
+        yield House(plane, models, settings, fallbacks or FallbackSettings(), before=before)
 
 
 def text_of(outcome: Outcome) -> str:

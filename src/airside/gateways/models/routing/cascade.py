@@ -18,7 +18,7 @@ from airside.gateways.models.message import Answer, Prompt
 from airside.gateways.models.provider import Ask
 from airside.gateways.models.routing.choice import Choice
 from airside.gateways.models.routing.marks import mark_of_answer
-from airside.gateways.models.routing.seeing import seen
+from airside.gateways.models.routing.seeing import last_words
 from airside.gateways.models.routing.verdicts import Verdicts
 from airside.gateways.models.routing.verify import ALIKE_MIN, agreement, objection, text_of
 
@@ -99,7 +99,7 @@ class Cascade:
         left_s = until_s - self._clock.monotonic_s()
         if left_s <= 0.0:
             return "no time is left to judge it"
-        request, text = seen(call.parts).text, text_of(said)
+        request, text = last_words(prompt), text_of(said)
         if not text and prompt.tools:
             return ""  # a call of a tool: its schema is all that can be checked
         mark = await mark_of_answer(self._asides, call, request, text, model=self._settings.judge, timeout_s=left_s)

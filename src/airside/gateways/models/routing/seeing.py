@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from airside.gateways.models.message import Prompt
 from airside.gateways.models.routing.features import Seen
 
 ITEMS_MAX = 64  # how far back the user's last words are looked for
@@ -27,6 +28,11 @@ def seen(parts: Sequence[bytes]) -> Seen:
         tools=_tools(parameters),
         structured=any(mark in parameters for mark in _STRUCTURED),
     )
+
+
+def last_words(prompt: Prompt) -> str:
+    """Return the user's last words as models are given them: what guards have replaced is replaced here too."""
+    return next((said for one in reversed(prompt.messages) if one.role == "user" and (said := one.text)), "")
 
 
 def _said_by_user(part: bytes) -> str:

@@ -22,7 +22,7 @@ from airside.gateways.models.formats.port import BrokenAnswer
 from airside.gateways.models.provider import Ask
 from airside.gateways.models.routing.marks import mark_of_second
 from airside.gateways.models.routing.outcomes import Outcomes, Shadowed
-from airside.gateways.models.routing.seeing import seen
+from airside.gateways.models.routing.seeing import last_words
 from airside.gateways.models.routing.verify import agreement, text_of
 from airside.pipeline.afterwork import Afterwork
 
@@ -78,7 +78,7 @@ class Shadow:
         read = ask.request.format.answer
         one, two = read(live.body), read(other.body)
         if self._settings.judge:
-            request = seen(call.parts).text
+            request = last_words(ask.request.prompt)
             mark = await mark_of_second(
                 self._asides, apart, request, text_of(one), text_of(two), model=self._settings.judge
             )
