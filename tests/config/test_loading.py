@@ -13,6 +13,7 @@ from airside.config.egress import EgressGrantSettings
 from airside.config.guard_output import CheckSettings, Expression, HookSettings
 from airside.config.guards import GuardRule, RestoreRule
 from airside.config.handoffs import HandoffSettings
+from airside.config.judges import JudgeSettings
 from airside.config.loading import find_file, load
 from airside.config.provenance import AnchorSettings, ListingSettings, RelationSettings
 from airside.config.routing import FallbackRule, RoutedModel
@@ -108,6 +109,7 @@ def test_the_example_mentions_every_setting() -> None:
     check = {"name": "x", "require": {"path": "x", "is": 1}}
     tree["guards"]["checks"] = CheckSettings.model_validate(check).model_dump()
     tree["guards"]["hooks"] = HookSettings(name="x", guard="toxicity", url="http://x").model_dump()
+    tree["guards"]["judges"] = JudgeSettings(name="x", model="small").model_dump()
     tree["approvals"]["targets"]["NAME"] = NotifyTarget(url=SecretStr("json://x")).model_dump()
     tree["approvals"]["escalation"] = EscalationStep().model_dump()
     tree["approvals"]["two_person"] = TwoPerson().model_dump()
