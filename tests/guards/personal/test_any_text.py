@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from airside.config.personal import PersonalSettings
 from airside.guards.finding import Place
 from airside.guards.normalise.readings import Readings
+from airside.guards.personal import cards, identity_europe, identity_world
 from airside.guards.personal.detector import detector
 from airside.guards.personal.numbering import Numbering
+from airside.guards.personal.shapes import Shape
 from benchmarks.guards.personal_material import benign, phones, samples
 
 PERSONAL = detector(PersonalSettings())
@@ -134,3 +137,14 @@ def test_what_is_too_much_to_check_counts_unchecked() -> None:
         "card.unchecked",
         len(text),
     )
+
+
+@pytest.mark.parametrize(
+    "shape", [*identity_europe.SHAPES, *identity_world.SHAPES, *cards.SHAPES], ids=lambda one: one.rule
+)
+def test_no_check_raises_on_anything_of_its_shape(shape: Shape) -> None:
+    random = Random(3)
+    fills = {"9": "0123456789", "A": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+    for mask in shape.masks:
+        for _ in range(150):
+            assert shape.valid("".join(random.choice(fills.get(char, char)) for char in mask)) in {True, False}
