@@ -23,6 +23,7 @@ _UNITS = (
     "PuTTY-User-Key-File-2: ",
     "Bearer aaaaaaaaaaaaaaaaaaa1",
     ":5432:",
+    "eyJhbGciOi",
     "test_a(): ",
     "a",
     "пароль: ",

@@ -10,6 +10,7 @@ import re2
 from ahocorasick_rs import AhoCorasick, Implementation
 
 from airside.guards.secrets import harmless
+from airside.guards.secrets.beginnings import begins
 from airside.guards.secrets.formats import AROUND, TOKENS
 from airside.guards.secrets.formats.form import Around, Token
 from airside.guards.secrets.hit import Hit, Rank
@@ -24,7 +25,6 @@ _SURE: Final = 0.95
 _ENTROPY_MIN: Final = 3.0  # bits per character, of what follows a prefix
 _COUNTS: Final = re.compile(r"([0-9]+)}")
 _USED: Final = frozenset("=:\"'`(>")
-_ESCAPED: Final = frozenset("nrtbf")
 
 
 _Look = Callable[[str, int], Iterator[Hit]]
@@ -37,29 +37,13 @@ def found(text: str) -> Iterator[Hit]:
             yield from look(text, at)
 
 
-def _begins(text: str, at: int) -> bool:
-    """Whether a token may begin here: after no letter or digit, unless those are an escape's end."""
-    if at == 0:
-        return True
-    before = text[at - 1]
-    if before == "." and at >= 2 and text[at - 2].isalnum():  # a name's last part
-        return False
-    if not (before.isascii() and before.isalnum()):
-        return True
-    if before in _ESCAPED and at >= 2 and text[at - 2] == "\\":
-        return True
-    if at >= 3 and text[at - 3] == "%":  # %3D
-        return True
-    return at >= 6 and text[at - 6 : at - 4] == "\\u"
-
-
 def _token(token: Token, prefix: str) -> _Look:
     size = len(prefix)
     expression = rf"({re2.escape(prefix)}{token.body})(?:[^A-Za-z0-9_]|$)"
     reach = _reach(token.body)
 
     def look(text: str, at: int) -> Iterator[Hit]:
-        if not _begins(text, at):
+        if not begins(text, at):
             return
         match = _compiled(expression).match(text[at : at + reach])
         if match is None:
@@ -92,7 +76,7 @@ def _around(around: Around) -> _Look:
         begin = max(0, at - _BEHIND_CHARS)
         for match in _compiled(expression).finditer(text[begin : at + _NEAR_CHARS]):
             start, end = begin + match.start(1), begin + match.end(1)
-            if start <= at < end and _begins(text, start) and not harmless.placeholder(text[start:end]):
+            if start <= at < end and begins(text, start) and not harmless.placeholder(text[start:end]):
                 yield Hit(around.rule, "SECRET", start, end, _SURE, Rank.TOKEN)
 
     return look

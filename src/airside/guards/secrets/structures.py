@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from airside.guards.secrets import harmless
+from airside.guards.secrets.beginnings import begins
 from airside.guards.secrets.blocks import pem, putty
 from airside.guards.secrets.checksums import decoded, jwt
 from airside.guards.secrets.hit import Hit, Rank
@@ -33,7 +34,7 @@ _CALLERS: Final = ("curl", "wget", "http ", "https ", "docker login", "svn ")
 
 def tokens(text: str, at: int) -> Iterator[Hit]:
     """JSON Web Tokens: three parts (five, encrypted), the first of which is JSON that names an algorithm."""
-    found = _JWT.match(text, at)
+    found = _JWT.match(text, at) if begins(text, at) else None
     if found is not None and jwt(found.group()):
         value = found.group().rstrip(".") if found.group().endswith("..") else found.group()
         if not any(word in value for word in ("...", "EXAMPLE")):
@@ -98,7 +99,7 @@ def netrc(text: str, at: int) -> Iterator[Hit]:
 def pgpass(text: str, at: int) -> Iterator[Hit]:
     """Lines of `.pgpass`: host, port, database, user, password."""
     begin = max(text.rfind("\n", max(0, at - 256), at) + 1, at - 256, 0)
-    end = text.find("\n", at)
+    end = text.find("\n", at, at + 512)
     line = text[begin : min(at + 512, len(text) if end < 0 else end)]
     found = _PGPASS.match(line)
     if found is not None and not _stands_for(found.group(1)):
