@@ -56,7 +56,7 @@ bench-%: $(TESTED) ## run one benchmark, e.g. bench-gateway
 
 COMPILE := uv pip compile pyproject.toml --extra pydantic-ai --group dev --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-header --quiet
-FOR_TESTS := $(addprefix --extra ,aws local notify policy vault wasm) $(addprefix --group ,frameworks sdks stores)
+FOR_TESTS := $(addprefix --extra ,aws local notify pii policy vault wasm) $(addprefix --group ,frameworks sdks stores)
 lock: ## renew the locks (needs uv); requirements.models.lock is written by hand, its package has needs that we have not
 	@$(COMPILE) --upgrade -o requirements.lock
 	@$(COMPILE) $(FOR_TESTS) --constraint requirements.lock --upgrade -o requirements.test.lock
