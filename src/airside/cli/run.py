@@ -113,7 +113,7 @@ async def _govern(settings: Settings, agent: str, shown: Progress, cli: str) -> 
 async def _told(plane: Plane, tenant_id: str, run_id: str) -> dict[str, Any]:
     """Return how the run stands, what it produced, its calls and its budget."""
     run_ = await plane.services.runs.get(tenant_id, run_id)
-    result = await plane.services.runs.result(tenant_id, run_id)
+    result = await plane.services.runs.answer(tenant_id, run_id)
     readings = Readings(plane.database, plane.services.allowances)
     path = await readings.path(run_)
     calls, more = await readings.calls(run_, "", 200)

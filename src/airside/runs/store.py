@@ -7,12 +7,15 @@ import msgspec
 from msgspec import Struct
 
 from airside.config.settings import Settings
+from airside.core import canonical
 from airside.core.clock import SECOND_US
 from airside.core.errors import AirsideError, Code
 from airside.core.ids import new_id
 from airside.core.ports import Body, Database, Keyring, SubjectKey, Transaction
 from airside.core.release import Release
-from airside.core.run import RunState
+from airside.core.run import Identity, RunState
+from airside.guards.placeholders.handing_on import restored
+from airside.guards.placeholders.vault import Vault
 from airside.journal.planned import commit_plan
 from airside.journal.queries import load
 from airside.runs import budgets, off_peak, releases, submission, transitions, vouching
@@ -69,6 +72,7 @@ class Runs:
         self._kills = kills
         self._signals = signals
         self._allowances = allowances
+        self._vault = Vault(database, keyring, values_max=settings.guards.placeholders_max)
         self._queued: dict[str, tuple[int, int]] = {}
 
     async def submit(self, task: Submission) -> RunRecord:
@@ -216,6 +220,15 @@ class Runs:
         """Return what the run produced, as JSON bytes, or None if there is nothing (yet)."""
         run = await self.get(tenant_id, run_id)
         return None if run.result is None else await self._open(run, run.result)
+
+    async def answer(self, tenant_id: str, run_id: str) -> bytes | None:
+        """Return what the run produced as its owner is told it: with values in the place of placeholders."""
+        result = await self.result(tenant_id, run_id)
+        if result is None or b"<" not in result:
+            return result
+        run = await self.get(tenant_id, run_id)
+        who = Identity(tenant_id, run_id, run.attempt, run.agent, run.release, run.subject, (), False, 0)
+        return canonical.encode(await restored(self._vault, who, canonical.parse(result, bytes_max=len(result))))
 
     async def task(self, run: RunRecord) -> bytes:
         """Return the run's input as JSON bytes."""

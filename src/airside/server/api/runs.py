@@ -127,7 +127,7 @@ async def show(run_id: RunId, principal: Viewer, plane: PlaneOf, readings: Readi
 async def result(run_id: RunId, principal: Viewer, plane: PlaneOf) -> dict[str, Any]:
     """Return what the run produced; `conflict` while there is nothing yet."""
     run = await plane.services.runs.get(principal.tenant_id, run_id)
-    body = await plane.services.runs.result(principal.tenant_id, run_id)
+    body = await plane.services.runs.answer(principal.tenant_id, run_id)
     if body is None and not run.terminal:
         raise AirsideError(
             Code.CONFLICT, f"the run is {run.state} and has no result yet", details={"state": run.state.value}

@@ -48,9 +48,13 @@ async def test_neither_agent_sees_the_address_and_it_is_delivered(tmp_path: Path
             while not (run := await runs.get(run.tenant_id, run.run_id)).terminal:
                 await _tick()
         result = await runs.result(run.tenant_id, run.run_id)
+        answer = await runs.answer(run.tenant_id, run.run_id)
     assert result is not None, (run.state, run.code, run.message)
     told = result.decode()
     assert MAIL not in told
+    assert answer is not None
+    assert f'"found":{{"mail":"{MAIL}"}}' in answer.decode()  # for the owner
+    assert '"leaked":"guard_blocked"' in answer.decode()
     delivered = hashlib.sha256(MAIL.encode()).hexdigest()[:8]
     assert f'"done":{{"sent":"{delivered}","task":"write to <EMAIL_1>"}}' in told
     assert '"found":{"mail":"<EMAIL_1>"}' in told
