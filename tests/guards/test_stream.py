@@ -15,7 +15,7 @@ from airside.guards.unfinished import near
 from airside.guards.unfinished import open_at as open_at_for
 
 _KEY = re.compile(r"\bsk-[a-z0-9]{8,20}\b")
-_PEM = re.compile(r"-----BEGIN KEY-----[^-]*(?:-----END KEY-----|\Z)")
+_PEM = re.compile(r"-----BEGIN KEY-----[\s\S]*?(?:-----END KEY-----|\Z)")
 _OPEN = re.compile(
     r"(?:\bs(?:k(?:-[a-z0-9]{0,20})?)?|[a-z0-9]+|-----BEGIN KEY-----[^-]*-{0,5}[A-Z KEY-]{0,16})\Z|-+[BEGIN KY]*-*\Z"
 )

@@ -57,6 +57,7 @@ class StreamText:
         self._find = find
         self._near = near
         self._alert = 0  # for how many more characters it must be looked at
+        self._unseen = 0  # characters at the end that have not been looked at
         self._open_at = open_at
         self._hold_chars = hold_chars
         self._window = ""
@@ -80,11 +81,18 @@ class StreamText:
         if self._swallowing:
             return self._swallowed(text)
         self._window += text
-        if self._near is not None:
-            due = self._near(self._window[-len(text) - _OVERLAP_CHARS :])
-            if not due and self._alert <= 0 and _is_word(self._window, self._from, len(self._window) - len(text)):
-                return self._words()
-            self._alert = max(self._alert - len(text), due)
+        if self._near is None:
+            return self._on()
+        self._unseen += len(text)
+        calm = self._alert <= 0 and _is_word(self._window, self._from, len(self._window) - len(text))
+        if calm and self._unseen < _OVERLAP_CHARS and " " not in text and "\n" not in text:
+            return ""  # a word goes on, and would be held back anyway
+        due = self._near(self._window[-self._unseen - _OVERLAP_CHARS :])
+        if calm and not due:
+            self._unseen = 0
+            return self._words()
+        self._alert = max(self._alert - self._unseen, due)
+        self._unseen = 0
         return self._on()
 
     def finish(self) -> str:

@@ -34,7 +34,7 @@ _TAG: Final = _compiled(
 _STYLE: Final = _compiled(r"(?:url\(|@import\s)\s*[\"']?$")
 _DEFINITION: Final = _compiled(r"\[([^\[\]]{1,200})\]:\s*<?$")
 _SHOWN: Final = _compiled(r"!\[([^\[\]]{0,200})\](?:\s?\[([^\[\]]{0,200})\])?")
-_LOOK_FOR: Final = (":/", "//", "\\\\", "script:", "data:")
+_MAYBE: Final = _compiled(r":/|//|\\\\|script:|data:")
 
 
 class Link(Struct, frozen=True):
@@ -62,8 +62,9 @@ class Link(Struct, frozen=True):
 
 def links(text: str) -> list[Link]:
     """Return the links of a text, at most LINKS_MAX: Markdown, HTML, CSS, reference style, autolinks and bare ones."""
-    folded = text.casefold() if len(text) < 200 else text
-    if not any(mark in folded or mark in text for mark in _LOOK_FOR) and "script:" not in text.casefold():
+    if ":" not in text and "//" not in text and "\\\\" not in text:
+        return []
+    if not _MAYBE.search(text):
         return []
     shown: frozenset[str] | None = None
     found: list[Link] = []

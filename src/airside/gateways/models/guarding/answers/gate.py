@@ -65,9 +65,8 @@ class Waiting(Struct):
 
 
 class Gate:
-    """Guards one stream. `error` is what broke it; `blocked` is whether nothing more may leave.
-
-    With `hold` nothing leaves before the whole answer has been checked.
+    """Guards one stream. `error` is what broke it; `blocked` is whether nothing more may leave, `altered` whether what
+    leaves differs from what came. With `hold` nothing leaves before the whole answer has been checked.
     """
 
     def __init__(self, opened: Opened, prepare: Prepare, *, hold: bool) -> None:
@@ -83,21 +82,13 @@ class Gate:
         self._noted: Delivered | None = None
         self._reader: Reader | None = None
         self.error: AirsideError | None = None
-
-    @property
-    def blocked(self) -> bool:
-        """Whether nothing more may leave."""
-        return self.error is not None or any(channel.stream.blocked for channel in self._channels.values())
+        self.blocked = False
+        self.altered = False
 
     @property
     def streamed(self) -> bool:
         """Whether some of the answer may have left."""
         return bool(self._channels) and not self._held
-
-    @property
-    def altered(self) -> bool:
-        """Whether what has left, or will, differs from what came."""
-        return any(channel.stream.altered for channel in self._channels.values())
 
     def begin(self, face: Format, delivered: Delivered) -> Delivered:
         """Return the note that the reader of an upstream of the client's own format keeps, in place of `delivered`."""
@@ -110,7 +101,7 @@ class Gate:
         try:
             return await self._passed(deltas, writer)
         except AirsideError as error:  # a guard failed: the answer is let come to its end, so that its cost is known
-            self.error = error
+            self.error, self.blocked = error, True
             return b""
 
     async def _passed(self, deltas: Sequence[Delta], writer: Writer | None) -> bytes:
@@ -130,7 +121,7 @@ class Gate:
         """Let a text go on; another one that cannot, because formats end one text before the next, has ended."""
         name = (delta.kind, delta.part)
         if self._current is not None and self._current != name and self._current[1]:
-            self._channels[self._current].finish()
+            self._finish(self._channels[self._current])
         self._current = name
         channel = self._channels.get(name)
         if channel is None:
@@ -138,7 +129,17 @@ class Gate:
         if ">" in delta.text:
             await self._prepare("".join([*channel.raw[-60:], delta.text])[-len(delta.text) - 60 :])
         channel.feed(delta.text)
+        self._notice(channel.stream)
         return channel
+
+    def _finish(self, channel: Channel) -> None:
+        channel.finish()
+        self._notice(channel.stream)
+
+    def _notice(self, stream: StreamText) -> None:
+        if stream.altered:
+            self.altered = True
+            self.blocked = self.blocked or stream.blocked
 
     def _last(self) -> Channel | None:
         return self._channels[self._current] if self._current is not None else None
@@ -159,6 +160,7 @@ class Gate:
         stream.feed(text)
         if spelled:
             stream.finish()
+        self._notice(stream)
         if stream.altered or stream.left < len(text):
             self._stopped = True
 
@@ -170,9 +172,15 @@ class Gate:
 
     def _leaving(self) -> bytes:
         """Return the frames that may leave, in their order; a text that waits holds up only what belongs to it."""
+        altered = self.altered
+        if not altered and len(self._queue) == 1:
+            (waiting,) = self._queue
+            if waiting.channel is not None and waiting.end > waiting.channel.stream.left:
+                return b""
+            self._queue.clear()
+            return self._as_it_came(waiting)
         out: list[bytes] = []
         stuck: list[Waiting] = []
-        altered = self.altered
         for waiting in self._queue:
             channel = waiting.channel
             held = channel is not None and (
@@ -229,6 +237,11 @@ class Gate:
         return fresh
 
     def sent(self) -> None:
+        """Note that something has been sent; what exactly is noted at the end."""
+        if self._to is not None and not self._to.anything:
+            self._settle()
+
+    def _settle(self) -> None:
         """Note, where the rest of the stream is made from, what has been sent."""
         if self._to is not None and self._noted is not None:
             for field in type(self._to).__slots__:  # type: ignore[attr-defined]  # every format's note has them
@@ -241,14 +254,14 @@ class Gate:
         frames = b""
         if clean and not (self.altered or self.blocked or self._stopped):
             for channel in self._channels.values():
-                channel.finish()
+                self._finish(channel)
             frames = self._leaving() if not self.altered else b""
         if self._queue and self._reader is None:
             if not self._sent:
                 return b""
             self._catch_up()
         if frames or self._sent or self._reader is not None:
-            self.sent()
+            self._settle()
         return frames
 
     def texts(self, found: Sequence[Piece]) -> dict[int, str] | None:
