@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airside.guards.injection.classifier.words import read, span
+from airside.guards.injection.classifier.words import _OTHER_SPACES, read, span
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()), max_size=300)
 
@@ -50,3 +50,11 @@ def test_the_place_of_one_word_holds_that_word(parts: list[str]) -> None:
 )
 def test_what_is_a_word(text: str, words: bytes) -> None:
     assert read(text) == words
+
+
+def test_every_mark_stands_under_its_beginning() -> None:
+    for beginning, marks in _OTHER_SPACES:
+        for mark, space in marks:
+            assert mark.startswith(beginning)
+            assert len(mark) == len(space)
+            assert read(f"a{mark.decode()}b") == b" a b "

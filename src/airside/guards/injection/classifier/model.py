@@ -5,6 +5,7 @@ explained by the n-grams that made it. What the numbers are and where they come 
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -62,16 +63,16 @@ class Model:
 
     def worst(self, read: bytes) -> Window:
         """Return the window with the most evidence."""
-        blocks: dict[int, set[int]] = {}
+        blocks: defaultdict[int, set[int]] = defaultdict(set)
         for ngram, start, _ in self._automaton.find_matches_as_indexes(read, overlapping=True):
-            block = start // BLOCK_BYTES
-            if block in blocks:
-                blocks[block].add(ngram)
-            else:
-                blocks[block] = {ngram}
+            blocks[start // BLOCK_BYTES].add(ngram)
+        weight = self._weights.__getitem__
+        sums = {block: sum(map(weight, found)) for block, found in blocks.items()}
         best, at = self._bias, 0
-        for block, found in blocks.items():
-            evidence = self._bias + sum(map(self._weights.__getitem__, found | blocks.get(block + 1, _NONE)))
+        for block, own in sums.items():
+            evidence = self._bias + own
+            if block + 1 in sums:  # what stands in both blocks counts once
+                evidence += sums[block + 1] - sum(map(weight, blocks[block] & blocks[block + 1]))
             if evidence > best:
                 best, at = evidence, block
         count = max(1, -(-len(read) // BLOCK_BYTES) - 1)
@@ -89,9 +90,6 @@ class Model:
         found = {ngram for ngram, _, _ in self._automaton.find_matches_as_indexes(part, overlapping=True)}
         for ngram in sorted(found, key=lambda one: -self._weights[one]):
             yield self._ngrams[ngram].strip(), self._weights[ngram]
-
-
-_NONE: Final[frozenset[int]] = frozenset()
 
 
 @cache

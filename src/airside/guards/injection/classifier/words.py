@@ -14,9 +14,18 @@ _INSIDE_WORDS: Final = b"'`"  # "don't" is one word
 _MARK: Final = 1
 _SPACED: Final = bytes(byte if byte in _KEPT else 0x20 for byte in range(0x100))
 _MARKED: Final = bytes(_MARK if byte in _INSIDE_WORDS else _SPACED[byte] for byte in range(0x100))
+_OTHER_MARKS: Final = {
+    b"\xe2\x80": "“”„‘’‚‹›–—…",
+    b"\xc2": "«»·¿¡\xa0",
+    b"\xe3\x80": "。、「」『』【】《》\u3000",
+    b"\xef\xbc": "，：；！？（）",
+    b"\xd8": "،؛؟",
+}
+"""Marks beyond ASCII, by how they begin in UTF-8: most texts have none of most kinds."""
+
 _OTHER_SPACES: Final = tuple(
-    (mark.encode(), b" " * len(mark.encode()))
-    for mark in "“”„‘’‚«»‹›—–…•·。，、：；！？「」『』（）【】《》،؛؟¿¡\xa0\u3000"
+    (beginning, tuple((mark.encode(), b" " * len(mark.encode())) for mark in marks))
+    for beginning, marks in _OTHER_MARKS.items()
 )
 _WORD: Final = re.compile(rb"[^ ]+")
 
@@ -29,8 +38,10 @@ def read(text: str) -> bytes:
 def _apart(text: str) -> bytes:
     data = text.encode("utf-8", "surrogatepass")
     if not text.isascii():
-        for mark, space in _OTHER_SPACES:
-            data = data.replace(mark, space)
+        for beginning, marks in _OTHER_SPACES:
+            if beginning in data:
+                for mark, space in marks:
+                    data = data.replace(mark, space)
     return data
 
 
