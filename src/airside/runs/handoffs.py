@@ -131,6 +131,10 @@ class Handoffs:
         who, settings = call.who, self._settings.handoffs[call.name]
         if settings.agent not in self._current:
             raise AirsideError(Code.TOOL_FAILED, f"no agent is called {settings.agent}")
+        sent_before = {"tenant_id": who.tenant_id, "call_id": call.call_id}
+        made = await self._database.look_up(lambda tx: tx.one(_SQL["of_call"], **sent_before))
+        if made:
+            return await self._runs.get(who.tenant_id, made["run_id"])
         run_id = new_id("run")
         parent = await self._runs.get(who.tenant_id, who.run_id)
         said = (call.arguments or {})["task"]
