@@ -20,6 +20,7 @@ from airside.guards.injection.classifier.words import BLOCK_BYTES
 
 WEIGHTS: Final = "weights.json.zst"
 _BYTES_MAX: Final = 16 << 20
+_PART_BYTES: Final = 32 * BLOCK_BYTES
 _EXPONENT_MAX: Final = 700.0  # more would overflow a float
 
 
@@ -59,13 +60,13 @@ class Model:
         self._slope, self._offset = weights.slope, weights.offset
         self._ngrams = weights.ngrams
         self._weights = [weight * weights.unit for weight in weights.weights]
-        self._automaton = BytesAhoCorasick([ngram.encode() for ngram in weights.ngrams])
+        ngrams = [ngram.encode() for ngram in weights.ngrams]
+        self._bytes_max = max(map(len, ngrams), default=0)
+        self._automaton = BytesAhoCorasick(ngrams)
 
     def worst(self, read: bytes) -> Window:
         """Return the window with the most evidence."""
-        blocks: defaultdict[int, set[int]] = defaultdict(set)
-        for ngram, start, _ in self._automaton.find_matches_as_indexes(read, overlapping=True):
-            blocks[start // BLOCK_BYTES].add(ngram)
+        blocks = self._blocks(read)
         weight = self._weights.__getitem__
         sums = {block: sum(map(weight, found)) for block, found in blocks.items()}
         best, at = self._bias, 0
@@ -78,6 +79,18 @@ class Model:
         count = max(1, -(-len(read) // BLOCK_BYTES) - 1)
         evidence = best - self._by_length * math.log2(count)
         return Window(evidence, at * BLOCK_BYTES, min(len(read), (at + 2) * BLOCK_BYTES))
+
+    def _blocks(self, read: bytes) -> dict[int, set[int]]:
+        """Return the n-grams that begin in each block. Parts of the text are looked at apart: a list of all matches of
+        a long text would not fit the processor's caches, and time would grow faster than the text.
+        """
+        blocks: defaultdict[int, set[int]] = defaultdict(set)
+        for begin in range(0, len(read), _PART_BYTES):
+            part = read[begin : begin + _PART_BYTES + self._bytes_max]
+            for ngram, start, _ in self._automaton.find_matches_as_indexes(part, overlapping=True):
+                if start < _PART_BYTES:
+                    blocks[(begin + start) // BLOCK_BYTES].add(ngram)
+        return blocks
 
     def probability(self, evidence: float) -> float:
         """Return how sure the model is, between 0 and 1, as measured on texts it had not learnt from."""
