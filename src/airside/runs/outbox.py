@@ -3,7 +3,7 @@
 A table's own statements are `any_due` and `take`; what sending one means, and what became of it, is its owner's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from airside.core.clock import SECOND_US

@@ -112,7 +112,9 @@ class Webhooks:
 
     async def send_due(self) -> int:
         """Try each delivery that is due once, at most 20, and return how many there were."""
-        rows = await take_due(self._database, _SQL, at_most=BATCH, lease_s=2 * self._settings.timeout_s)
+        rows = await take_due(
+            self._database, _SQL["any_due"], _SQL["take"], at_most=BATCH, lease_s=2 * self._settings.timeout_s
+        )
         await asyncio.gather(*(self._deliver(row) for row in rows))
         return len(rows)
 

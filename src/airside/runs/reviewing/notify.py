@@ -67,7 +67,9 @@ class Notifier:
         room = min(BATCH, THREADS - self._busy)
         if room <= 0:
             return 0
-        rows = await take_due(self._database, _SQL, at_most=room, lease_s=3 * self._settings.notify_timeout_s)
+        rows = await take_due(
+            self._database, _SQL["any_due"], _SQL["take"], at_most=room, lease_s=3 * self._settings.notify_timeout_s
+        )
         await asyncio.gather(*(self._deliver(row) for row in rows))
         return len(rows)
 

@@ -38,7 +38,17 @@ def room_of(call: Call, request: ModelRequest, settings: CacheSettings, policy_v
     owner = who.subject if settings.scope == "subject" else SHARED_SUBJECT
     agent = {"release": f"release:{who.agent}:{who.release}", "agent": f"agent:{who.agent}", "any": ""}[settings.agents]
     route = call.wishes.get("route", "")
-    names = (who.tenant_id, owner, LIVE, policy_version, agent, request.format.name, call.name, route, request.rewriting.hex())
+    names = (
+        who.tenant_id,
+        owner,
+        LIVE,
+        policy_version,
+        agent,
+        request.format.name,
+        call.name,
+        route,
+        request.rewriting.hex(),
+    )
     return Room(who.tenant_id, owner, tuple(name.encode() for name in names))
 
 
