@@ -24,16 +24,14 @@ def again_us(tx: Transaction, tries: int) -> int:
     return tx.now_us + int(backoff_s(tries) * SECOND_US)
 
 
-async def take_due(
-    database: Database, statements: Mapping[str, Query], *, at_most: int, lease_s: float
-) -> Sequence[Row]:
+async def take_due(database: Database, any_due: Query, take: Query, *, at_most: int, lease_s: float) -> Sequence[Row]:
     """Return rows that are due, put off by the lease so that no other process takes them meanwhile."""
 
-    async def any_due(tx: Transaction) -> bool:
-        return await tx.one(statements["any_due"], now_us=tx.now_us) is not None
+    async def looked(tx: Transaction) -> bool:
+        return await tx.one(any_due, now_us=tx.now_us) is not None
 
-    async def take(tx: Transaction) -> Sequence[Row]:
+    async def taken(tx: Transaction) -> Sequence[Row]:
         until_us = tx.now_us + int(lease_s * SECOND_US)
-        return await tx.fetch(statements["take"], now_us=tx.now_us, until_us=until_us, n=at_most)
+        return await tx.fetch(take, now_us=tx.now_us, until_us=until_us, n=at_most)
 
-    return await database.transact(take) if await database.read(any_due) else ()
+    return await database.transact(taken) if await database.read(looked) else ()
