@@ -57,7 +57,7 @@ class Vocabulary:
     def turned(self, lowered: bytes) -> set[int]:
         """Return the ways in which words are turned in a text: letters to shift by; 0: reversed."""
         hits = self._turned.find_matches_as_indexes(lowered)
-        return {self._ways[hit[0]] for hit in hits}
+        return {self._ways[way] for way, start, end in hits if _whole(lowered, start, end)}
 
     def count(self, lowered: bytes) -> int:
         """Return how many words stand in a text."""
@@ -66,7 +66,11 @@ class Vocabulary:
     def leet(self, lowered: bytes) -> list[tuple[int, int, bytes]]:
         """Return where words stand in leet, in bytes, and which they are."""
         hits = self._skeletons.find_matches_as_indexes(lowered.translate(_LEET))
-        return [(start, end, self._plain[word]) for word, start, end in hits if lowered[start:end] != self._plain[word]]
+        return [
+            (start, end, self._plain[word])
+            for word, start, end in hits
+            if lowered[start:end] != self._plain[word] and _whole(lowered, start, end)
+        ]
 
     def apart(self, joined: str) -> str:
         """Return letters with a space around each known word."""
@@ -77,6 +81,11 @@ class Vocabulary:
             pieces += (data[at:start], data[start:end])
             at = end
         return b" ".join(filter(None, (*pieces, data[at:]))).decode()
+
+
+def _whole(lowered: bytes, start: int, end: int) -> bool:
+    """Whether a word in disguise stands for itself: inside others (`failed`, `denied`), many stand by chance."""
+    return not (lowered[start - 1 : start].isalnum() or lowered[end : end + 1].isalnum())
 
 
 def disguised(folded: Reading, vocabulary: Vocabulary) -> Iterator[Reading]:

@@ -3,12 +3,13 @@
 They have no checksum to speak of, so that a word near them is always required, and the nearest word decides.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 import re2
 
-from airside.guards.personal.context import Contexts, listed, near_any
+from airside.guards.personal.context import AFTER_CHARS, BEFORE_CHARS, Contexts, listed, near_any
 from airside.guards.personal.plain import Plain
 from airside.guards.personal.shapes import CHECKED_MAX
 from airside.guards.personal.spotted import Spotted
@@ -72,20 +73,26 @@ _CONTEXTS: Final = Contexts((word, label.rule) for label in LABELS for word in l
 def find(plain: Plain) -> Iterator[Spotted]:
     """Yield the numbers in a text that are called something."""
     places = _CONTEXTS.places(plain.text) if plain.has_digits else ()
-    if not places and places is not None:
-        return
-    at = 0
-    for _ in range(CHECKED_MAX):
-        match = _NUMBER.search(plain.parts, at)
-        if match is None:
-            return
+    numbers = _NUMBER.finditer(plain.parts) if places is None else _numbers(plain.parts, places)
+    for match in islice(numbers, CHECKED_MAX):
         start, end = match.span()
-        at = end
         if plain.parts[start] > _NINE:
             word = _LEADING_WORD.search(plain.parts[start:end])
             start += word.end() if word else 0
         if near_any(places, start, end) and plain.apart(start, end):
             yield from _called(plain, start, end)
+
+
+def _numbers(parts: bytes, places: Sequence[int]) -> "Iterator[re2._Match[bytes]]":
+    """Yield the numbers on the lines that are near a word: no number goes on behind a line's end."""
+    at = 0
+    for place in places:
+        begin = max(at, parts.rfind(b"\n", 0, max(place - AFTER_CHARS, 0)) + 1)
+        until = parts.find(b"\n", max(begin, place + BEFORE_CHARS))
+        until = len(parts) if until < 0 else until
+        if begin < until:
+            yield from _NUMBER.finditer(parts, begin, until)
+            at = until
 
 
 def _called(plain: Plain, start: int, end: int) -> Iterator[Spotted]:
