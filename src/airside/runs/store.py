@@ -228,7 +228,8 @@ class Runs:
             return result
         run = await self.get(tenant_id, run_id)
         who = Identity(tenant_id, run_id, run.attempt, run.agent, run.release, run.subject, (), False, 0)
-        return canonical.encode(await restored(self._vault, who, canonical.parse(result, bytes_max=len(result))))
+        value = canonical.parse(result, bytes_max=len(result))
+        return canonical.encode(await restored(self._vault, who, value, in_links=False))
 
     async def task(self, run: RunRecord) -> bytes:
         """Return the run's input as JSON bytes."""

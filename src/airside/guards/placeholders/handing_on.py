@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airside.core.run import Identity
+from airside.guards.placeholders.reading import put_back_for_owner
 from airside.guards.placeholders.spelling import placeholders_in, put_back
 from airside.guards.ports import Placeholders
 
@@ -35,14 +36,15 @@ def said_in(value: Any) -> str:
     return " ".join(names)
 
 
-async def restored(placeholders: Placeholders, who: Identity, value: Any) -> Any:
-    """Return a JSON value with the run's values in the place of its placeholders."""
+async def restored(placeholders: Placeholders, who: Identity, value: Any, *, in_links: bool = True) -> Any:
+    """Return a JSON value with the run's values in the place of its placeholders, but, unless `in_links`, for those in links."""
     said = said_in(value)
     found = await placeholders.values(who, said) if said else {}
     if not found:
         return value
     texts = {name: one.text for name, one in found.items()}
-    return mapped(value, lambda text: put_back(text, texts))
+    back = put_back if in_links else put_back_for_owner
+    return mapped(value, lambda text: back(text, texts))
 
 
 async def handed_on(placeholders: Placeholders, value: Any, giver: Identity, taker: Identity) -> Any:

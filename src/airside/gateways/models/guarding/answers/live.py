@@ -8,7 +8,7 @@ from airside.gateways.models.guarding.answers.asked import Asked
 from airside.gateways.models.guarding.answers.checks import Checks, json_inner
 from airside.gateways.models.guarding.answers.gate import Opened, Prepare
 from airside.guards.finding import Finding, Guard, Mode, Place
-from airside.guards.placeholders.spelling import placeholders_in
+from airside.guards.placeholders.reading import readable
 from airside.guards.stream import Span, StreamText
 from airside.guards.unfinished import near, open_at
 from airside.guards.verdict import Judged, label
@@ -85,12 +85,10 @@ class _Text:
 
     def _placeholders(self, text: str) -> list[Span]:
         spans = []
-        for name in placeholders_in(text):
+        for name, at in readable(text, self._checks.settings.links.hosts):
             value = self._watch.value(name)
-            at = text.find(name) if value is not None else -1
-            while value is not None and at >= 0:
+            if value is not None:
                 spans.append(Span(at, at + len(name), json_inner(value) if self._as_json else value))
-                at = text.find(name, at + len(name))
         return spans
 
 

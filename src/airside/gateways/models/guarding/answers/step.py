@@ -24,6 +24,7 @@ from airside.gateways.models.guarding.answers.structured import Structured
 from airside.gateways.models.guarding.answers.texts import Path, decoded, pieces, with_texts
 from airside.gateways.models.provider import Ask
 from airside.guards.finding import Place
+from airside.guards.placeholders.spelling import PUT_BACK
 from airside.guards.service import blocking, note, refusal
 from airside.guards.verdict import Judged
 
@@ -105,6 +106,8 @@ class GuardOut:
                 await call.sink.write(frames)
         body = with_texts(value, changed) if changed else outcome.body
         told = [one for part, text in enumerate(said) for one in note(text.judged, Place.ANSWER, part)]
+        if any(one.put_back for one in said):
+            outcome = replace(outcome, notes={**outcome.notes, PUT_BACK: True})
         if not told and body is outcome.body:
             return outcome
         more = [{"more": len(told) - NOTED_MAX}] if len(told) > NOTED_MAX else []
