@@ -211,3 +211,38 @@ def test_the_file_is_found_by_argument_then_variable_then_place(
     assert find_file(None, {}) == Path("airside.yaml")
     assert find_file(None, {"AIRSIDE_CONFIG": "/x.yaml"}) == Path("/x.yaml")
     assert find_file(Path("/y.yaml"), {"AIRSIDE_CONFIG": "/x.yaml"}) == Path("/y.yaml")
+
+
+def test_a_bare_off_is_a_mode_though_yaml_reads_it_as_false(tmp_path: Path) -> None:
+    """`mode: off` is what the documentation says and what people write."""
+    file = tmp_path / "airside.yaml"
+    file.write_text(
+        "guards: {modes: {injection: off}, rules: [{guards: [personal], mode: off}], spotlight: {mode: off},"
+        " checks: [{name: c, mode: off, require: {path: a, exists: true}}]}\n"
+        "cache: {mode: off, prompt: off}\ncontext: {mode: off}\n"
+    )
+    settings = load(file, {})
+    guards = settings.guards
+    assert guards.modes == {"injection": "off"}
+    assert {guards.rules[0].mode, guards.spotlight.mode, guards.checks[0].mode} == {"off"}
+    assert {settings.cache.mode, settings.cache.prompt, settings.context.mode} == {"off"}
+
+
+@pytest.mark.parametrize(
+    ("section", "named"),
+    [
+        ('{links: {hosts: ["https://docs.example.com/a"]}}', "guards.links.hosts.0"),
+        ('{links: {hosts: ["ex*ample.com"]}}', "guards.links.hosts.0"),
+        ("{checks: [{name: c, require: {all: []}}]}", "guards.checks.0.require.all"),
+        ('{checks: [{name: c, require: {path: a, matches: "(["}}]}', "not an expression of RE2: missing ]: ["),
+        ("{modes: {injection: yes}}", "guards.modes.injection"),
+    ],
+)
+def test_settings_of_guards_that_would_never_do_anything_are_refused(tmp_path: Path, section: str, named: str) -> None:
+    """A host that no link has and a rule that asks for nothing look like protection and are none."""
+    file = tmp_path / "airside.yaml"
+    file.write_text(f"guards: {section}\n")
+    with pytest.raises(AirsideError) as refused:
+        load(file, {})
+    assert refused.value.code is Code.MISCONFIGURED
+    assert named in refused.value.message

@@ -54,7 +54,9 @@ def check(
         show_json({"mode": mode.value, "findings": rows, "text": _shown(goes_on)})
     else:
         show_table(rows, ("guard", "rule", "mode", "score", "span", "via", "found"), "nothing was found")
-        if goes_on != text:
+        if mode is Mode.BLOCK:
+            say("it does not go on: the call is refused with `guard_blocked`")
+        elif goes_on != text:
             say(f"it goes on as:\n{_shown(goes_on)}")
     raise typer.Exit(Exit.FAILED if mode is Mode.BLOCK else Exit.OK)
 
@@ -70,7 +72,11 @@ def try_cases(
     session = session_of(context)
     cases = _cases(files)
     if kept:
-        cases += [Case.model_validate(row["case"]) for row in _kept(context) if row["case"] is not None]
+        cases += [
+            Case.model_validate({"name": row["case_id"]} | row["case"])
+            for row in _kept(context)
+            if row["case"] is not None
+        ]
     settings = session.settings().guards
     trials = list(trial.run(cases, scanner_of(settings), Modes(settings)))
     failed = [one for one in trials if not one.passed]

@@ -1,10 +1,10 @@
 """Settings of the caches in front of the models: what may be remembered, for whom, how long, and how alike is alike."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from airside.config.fields import Bytes, Seconds, Section
+from airside.config.fields import Bytes, OffIsAWord, Seconds, Section
 
 
 class SemanticSettings(Section):
@@ -21,7 +21,9 @@ class SemanticSettings(Section):
 class CacheSettings(Section):
     """What is remembered. Nothing is, unless an agent, a call or `mode` asks for it."""
 
-    mode: Literal["off", "exact", "semantic"] = Field(default="off", description="for calls that do not say")
+    mode: Annotated[Literal["off", "exact", "semantic"], OffIsAWord] = Field(
+        default="off", description="for calls that do not say"
+    )
     wishes: bool = Field(default=True, description="whether a call's x-airside-cache header counts")
     scope: Literal["subject", "tenant"] = Field(default="subject", description="who shares answers")
     agents: Literal["release", "agent", "any"] = Field(default="release", description="which agents share answers")
@@ -33,5 +35,7 @@ class CacheSettings(Section):
     any_temperature: bool = Field(default=False, description="also where the request does not say temperature 0")
     tool_calls: bool = Field(default=False, description="also answers that call tools (exact cache only)")
     join: bool = Field(default=False, description="identical calls in flight share one call")
-    prompt: Literal["auto", "off"] = Field(default="auto", description="marks stable prefixes for the provider")
+    prompt: Annotated[Literal["auto", "off"], OffIsAWord] = Field(
+        default="auto", description="marks stable prefixes for the provider"
+    )
     semantic: SemanticSettings = SemanticSettings()

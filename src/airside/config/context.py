@@ -1,10 +1,10 @@
 """Settings of the context window: when it is watched, when a conversation is shortened, and how."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from airside.config.fields import Section
+from airside.config.fields import OffIsAWord, Section
 
 Share = float
 
@@ -12,7 +12,7 @@ Share = float
 class ContextSettings(Section):
     """How conversations are kept within the model's context window. An agent's own section replaces this one."""
 
-    mode: Literal["off", "warn", "overflow", "early"] = Field(
+    mode: Annotated[Literal["off", "warn", "overflow", "early"], OffIsAWord] = Field(
         default="overflow",
         description="warn only tells; overflow shortens what would not fit; early shortens from trim_at on",
     )

@@ -1,17 +1,28 @@
 """Settings of the guards that look at answers only: repairs, rules over the output, links, hooks."""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import re2
 from pydantic import Field, StrictBool, StrictInt, StrictStr, field_validator, model_validator
 
-from airside.config.fields import Section
+from airside.config.fields import OffIsAWord, Section
 
 _Name = Annotated[str, Field(min_length=1, max_length=100)]
 _Path = Annotated[str, Field(max_length=500)]
 _Scalar = StrictBool | StrictInt | Decimal | StrictStr
 _Number = StrictInt | Decimal
+_Host = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=253,
+        pattern=r"^(\*|(\*\.)?[^\s*/:@?#\[\]]+|\[[0-9a-fA-F:.]+\])$",
+        description="a host without scheme, port and path: `example.com`, `*.example.com`, `*`",
+    ),
+]
+_SILENT: Final = re2.Options()
+_SILENT.log_errors = False  # the settings' own error says it
 
 
 class RepairSettings(Section):
@@ -26,8 +37,8 @@ class Expression(Section):
     """What must hold of a place in an answer, or of other expressions. Exactly one of path, all, any, not."""
 
     path: _Path | None = Field(default=None, description="`total.amount`, `items.*.price`, `$text`")
-    all: "list[Expression] | None" = Field(default=None, max_length=50)
-    any: "list[Expression] | None" = Field(default=None, max_length=50)
+    all: "list[Expression] | None" = Field(default=None, min_length=1, max_length=50)
+    any: "list[Expression] | None" = Field(default=None, min_length=1, max_length=50)
     not_: "Expression | None" = Field(default=None, alias="not")
     exists: bool | None = None
     is_: _Scalar | None = Field(default=None, alias="is")
@@ -51,9 +62,11 @@ class Expression(Section):
     def _compiles(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                re2.compile(value)
+                re2.compile(value, _SILENT)
             except re2.error as error:
-                raise ValueError(f"not an expression of RE2: {error}") from None
+                why = error.args[0] if error.args else b""
+                said = why.decode("utf-8", "replace") if isinstance(why, bytes) else str(why)
+                raise ValueError(f"not an expression of RE2: {said}") from None
         return value
 
     @model_validator(mode="after")
@@ -74,13 +87,13 @@ class CheckSettings(Section):
     agents: list[_Name] = Field(default=[], max_length=1_000, description="empty: all")
     when: Expression | None = None
     require: Expression
-    mode: Literal["off", "observe", "flag", "block"] = "flag"
+    mode: Annotated[Literal["off", "observe", "flag", "block"], OffIsAWord] = "flag"
 
 
 class LinkSettings(Section):
     """Links in answers."""
 
-    hosts: list[Annotated[str, Field(min_length=1, max_length=253)]] = Field(
+    hosts: list[_Host] = Field(
         default=[], max_length=1_000, description="hosts that links may name: `example.com`, `*.example.com`"
     )
 

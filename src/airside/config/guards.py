@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from airside.config.fields import Section
+from airside.config.fields import OffIsAWord, Section
 from airside.config.guard_output import CheckSettings, HookSettings, LinkSettings, RepairSettings
 from airside.config.judges import JudgeSettings
 from airside.config.personal import PersonalSettings
@@ -24,7 +24,7 @@ GuardName = Literal[
     "groundedness",
 ]
 PlaceName = Literal["system", "user", "history", "result", "description", "answer", "arguments"]
-ModeName = Literal["off", "observe", "flag", "tokenise", "redact", "block"]
+ModeName = Annotated[Literal["off", "observe", "flag", "tokenise", "redact", "block"], OffIsAWord]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 

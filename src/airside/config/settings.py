@@ -5,7 +5,7 @@ field are honoured as aliases: `MODEL_PROVIDER` and `MAX_COST_PER_QUERY`. Unknow
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
@@ -16,7 +16,7 @@ from airside.config.budgets import BudgetSettings, ProgressSettings, RunBudget
 from airside.config.cache import CacheSettings
 from airside.config.context import ContextSettings
 from airside.config.egress import EgressSettings
-from airside.config.fields import Bytes, Seconds, Section, Usd
+from airside.config.fields import Bytes, OffIsAWord, Seconds, Section, Usd
 from airside.config.guards import GuardSettings
 from airside.config.handoffs import HandoffSettings
 from airside.config.policy import PolicySettings
@@ -125,7 +125,9 @@ class AgentSettings(Section):
     budget: RunBudget | None = None
     progress: ProgressSettings | None = None
     context: ContextSettings | None = Field(default=None, description="beats the section `context`")
-    cache: Literal["off", "exact", "semantic"] | None = Field(default=None, description="beats `cache.mode`")
+    cache: Annotated[Literal["off", "exact", "semantic"], OffIsAWord] | None = Field(
+        default=None, description="beats `cache.mode`"
+    )
     spotlight: SpotlightSettings | None = Field(default=None, description="beats the section `guards.spotlight`")
     env_pass: list[str] = Field(default=[], description="environment variables it may see; an ungated grant")
     prompt: list[str] = Field(default=[], description="paths in its input that are the user's own words; empty is all")

@@ -1,16 +1,16 @@
 """Settings of what airside adds to prompts so that models tell data from instructions. docs/guards.md."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from airside.config.fields import Section
+from airside.config.fields import OffIsAWord, Section
 
 
 class SpotlightSettings(Section):
     """What is added to prompts. Off unless asked for: what changes prompts changes how an agent behaves."""
 
-    mode: Literal["off", "delimit", "datamark", "encode"] = Field(
+    mode: Annotated[Literal["off", "delimit", "datamark", "encode"], OffIsAWord] = Field(
         default="off", description="`datamark` and `encode` do so to what tools gave back, and delimit what users say"
     )
     preamble: str = Field(

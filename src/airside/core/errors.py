@@ -140,7 +140,11 @@ MEANINGS: Mapping[Code, Meaning] = MappingProxyType(
         Code.UPSTREAM_REJECTED: Meaning(
             400, "The provider refused the request", "Correct the request as the provider's message says."
         ),
-        Code.GUARD_BLOCKED: Meaning(403, "A guard blocked this content", "The decision names the guard and the rule."),
+        Code.GUARD_BLOCKED: Meaning(
+            403,
+            "A guard blocked this content",
+            "Leave out what was found. If it is a false alarm, tell an operator: `airside guard keep`, `guards.rules`.",
+        ),
         Code.OUTCOME_UNKNOWN: Meaning(
             403,
             "It is not known whether this side effect happened",
