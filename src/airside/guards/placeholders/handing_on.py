@@ -37,7 +37,7 @@ def said_in(value: Any) -> str:
 
 
 async def restored(placeholders: Placeholders, who: Identity, value: Any, *, in_links: bool = True) -> Any:
-    """Return a JSON value with the run's values in the place of its placeholders, but, unless `in_links`, for those in links."""
+    """Return a JSON value with the run's values in the place of placeholders, of those in links if `in_links`."""
     said = said_in(value)
     found = await placeholders.values(who, said) if said else {}
     if not found:

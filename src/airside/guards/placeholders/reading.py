@@ -1,7 +1,7 @@
 """What the owner of a run reads: values in the place of placeholders, but not inside links.
 
-Whoever writes an answer could otherwise put a placeholder into a link, and the owner's own browser would carry the value
-away: nothing that a link tells its server is put back, unless its host is one that the settings allow.
+Whoever writes an answer could otherwise put a placeholder into a link, and the owner's own browser would carry the
+value away: nothing that a link tells its server is put back, unless its host is one that the settings allow.
 """
 
 import bisect
@@ -54,7 +54,8 @@ class _Links:
 
 def _plain(text: str, names: Sequence[tuple[str, int]]) -> str:
     """Return a text of the same length whose placeholders are words."""
-    pieces, last = [], 0
+    pieces: list[str] = []
+    last = 0
     for name, at in names:
         pieces += (text[last:at], name.translate(_PLAIN))
         last = at + len(name)

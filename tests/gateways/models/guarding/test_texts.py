@@ -24,21 +24,21 @@ from tests.gateways.models.world import IDENTITY, PRICE
 SAID = {
     "chat": {
         "system": ["be brief"],
-        "user": ["where is my order", "and this one", "user-1", "the shop", "halt"],
+        "user": ["where is my order", "and this one", "user-1", "from: the shop", "halt"],
         "history": ["let me see", '{"id": "4711"}'],
         "result": ['{"order": {"state": "shipped"}}'],
         "description": ["finds an order", "of the order"],
     },
     "responses": {
         "system": ["be brief", "be kind"],
-        "user": ["where is my order", "thanks", "user-1", "the shop"],
+        "user": ["where is my order", "thanks", "user-1", "from: the shop"],
         "history": ["look it up", '{"id": "4711"}', "it is on its way"],
         "result": ["it is shipped"],
         "description": ["finds an order", "of the order"],
     },
     "messages": {
         "system": ["be brief"],
-        "user": ["where is my order", "and this one", "user-1", "halt"],
+        "user": ["where is my order", "and this one", "user_id: user-1", "halt"],
         "history": ["let me see", "4711"],
         "result": ["shipped"],
         "description": ["finds an order", "of the order"],
@@ -239,3 +239,26 @@ def test_whatever_is_planted_is_met(value: Any, random: Any) -> None:
     planted = put(value, path, f"x {SECRET}")
     said = walked(planted, Place.USER, lambda text, _: text.replace(SECRET, "gone"))
     assert SECRET not in json.dumps(said)
+
+
+_LONG_KEY = "sk-ant-api03-" + "Zk3vQ9xT7mB2wR5yN8cL1dF6hJ4gP0sAuE" * 2 + "Zk3vQ9xT7mB2wR5yN8cL1dF6hAA"
+_TOLD = base64.b64encode(f"a text that is no picture at all, with {_LONG_KEY} in it".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value", "leaks"),
+    [
+        ("messages", ("messages", 0, "content"), [{"type": "text", "text": "a", "signature": _LONG_KEY}], _LONG_KEY),
+        ("chat", ("metadata",), {"signature": _LONG_KEY}, _LONG_KEY),
+        ("chat", ("metadata",), {"password": "hunTer2x!9Zq"}, "hunTer2x!9Zq"),
+        ("chat", ("metadata",), {"card": 4111111111111111.0}, "4111111111111111"),
+        ("chat", ("messages", 4, "content", 1, "image_url", "url"), f"data:image/png;base64,{_TOLD}", _TOLD),
+        ("chat", ("messages", 4, "content", 1, "image_url", "url"), f"data:image/png;base64,{_LONG_KEY}", _LONG_KEY),
+    ],
+)
+async def test_what_a_field_is_said_to_hold_hides_nothing(
+    name: str, path: tuple[Any, ...], value: Any, leaks: str
+) -> None:
+    rig = Rig(real=True, modes={"secrets": "redact", "personal": "redact"})
+    talk = put(TALKS[name][1], path, value)
+    assert leaks.encode() not in upstream(await sent(rig, parsed(name, talk)))

@@ -25,6 +25,8 @@ NUMBER_FROM: Final = 10_000_000
 
 _SEALED: Final = frozenset({"signature", "encrypted_content", "thoughtSignature", "thought_signature"})
 _SEALED_CHARS_MIN: Final = 40
+_NAMED_CHARS_MAX: Final = 2_000
+_KEY_CHARS_MAX: Final = 600
 _MEDIA_CHARS_MIN: Final = 64  # what is shorter is no picture
 _ADDRESSES: Final = frozenset({"url", "image_url", "file_data", "file_url", "fileUri", "data", "source", "image"})
 _BASE64: Final = bytes(range(48, 58)) + bytes(range(65, 91)) + bytes(range(97, 123)) + b"+/=_-.\r\n"
@@ -41,8 +43,8 @@ def walked(value: Any, place: Place, leaf: Leaf) -> Any:
         return _object(value, place, leaf)
     if isinstance(value, list):
         return _list(value, place, leaf)
-    if type(value) is int and abs(value) >= NUMBER_FROM:
-        spelled = str(value)
+    if (type(value) is int or (type(value) is float and value.is_integer())) and abs(value) >= NUMBER_FROM:
+        spelled = str(int(value))
         said = leaf(spelled, place)
         return value if said == spelled else said
     return value
@@ -84,7 +86,16 @@ def _field(value: Mapping[str, Any], name: str, item: Any, place: Place, leaf: L
         return _sealed(item, place, leaf)
     if name in _ADDRESSES and (media_type := _media_type(value, name, item)) is not None:
         return _document(item, media_type, place, leaf)
+    if name not in FIELDS and item and len(item) <= _NAMED_CHARS_MAX and item[:1] not in ("{", "["):
+        return _named(name, item, place, leaf)
     return walked(item, place, leaf)
+
+
+def _named(name: str, item: str, place: Place, leaf: Leaf) -> str:
+    """Replace a text behind its name, which may say what it is: `password: ...`."""
+    before = f"{name}: "
+    said = leaf(before + item, place)
+    return item if said == before + item else said.removeprefix(before)
 
 
 def _text(text: str, place: Place, leaf: Leaf) -> str:
@@ -122,7 +133,18 @@ def _sealed(text: str, place: Place, leaf: Leaf) -> str:
             return leaf(text, place)
         said = walked(held, place, leaf)
         return text if said is held else CARRIED + base64.urlsafe_b64encode(msgspec.json.encode(said)).decode()
-    return text if len(text) >= _SEALED_CHARS_MIN and _is_base64(text) else leaf(text, place)
+    if len(text) < _SEALED_CHARS_MIN or not _is_base64(text):
+        return leaf(text, place)
+    return _key_in(text, place, leaf)
+
+
+def _key_in(text: str, place: Place, leaf: Leaf) -> str:
+    """Replace a key that is said to be something encoded: keys have characters that little of base64 has."""
+    head = text[:_KEY_CHARS_MAX]
+    if not any(mark in head for mark in "-_."):
+        return text
+    said = leaf(head, place)
+    return text if said == head else said + text[_KEY_CHARS_MAX:]
 
 
 def _media_type(value: Mapping[str, Any], name: str, item: str) -> str | None:
@@ -144,13 +166,25 @@ def _document(text: str, media_type: str, place: Place, leaf: Leaf) -> str:
         return leaf(text, place)
     if len(payload) < _MEDIA_CHARS_MIN and (said := leaf(payload, place)) != payload:
         return header + comma + said
-    if media_type.startswith(_UNREADABLE) and "svg" not in media_type:
+    if (said := _key_in(payload, place, leaf)) != payload:
+        return header + comma + said
+    if media_type.startswith(_UNREADABLE) and "svg" not in media_type and not _is_text(payload):
         return text
     plain = _read(payload)
     if plain is None:
         return text
     said = leaf(plain, place)
     return text if said == plain else header + comma + base64.b64encode(said.encode(errors="replace")).decode()
+
+
+def _is_text(payload: str) -> bool:
+    """Whether base64 begins with text, whatever it is said to hold: no picture and no sound does."""
+    head = payload[: _HEAD_BYTES // 4 * 4]
+    try:
+        data = base64.b64decode(head + "=" * (-len(head) % 4), altchars=b"-_" if "-" in head or "_" in head else None)
+    except (binascii.Error, ValueError):
+        return False
+    return not any(byte < 9 or 13 < byte < 32 for byte in data) and data[:3] != b"\xff\xd8\xff"
 
 
 def _read(payload: str) -> str | None:

@@ -109,6 +109,8 @@ class _Writing:
                 self.add(item, (*path, number), ITEM)
         elif isinstance(value, int) and not -SMALL < value < SMALL:
             self._line(before, str(value), path)
+        elif isinstance(value, float) and value.is_integer() and not -SMALL < value < SMALL:
+            self._line(before, str(int(value)), path)
         elif before and before != ITEM:
             self._write(before + "\n")
 
