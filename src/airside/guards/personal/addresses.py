@@ -58,17 +58,23 @@ def find(plain: Plain) -> Iterator[Spotted]:
     if not plain.has_digits:
         return
     for match in islice(_FORM.finditer(plain.data), CHECKED_MAX):
-        rule = _RULES[next(place for place, found in enumerate(match.groups()) if found is not None)]
         start, end = match.start(), match.start() + len(match.group().rstrip(b" .,'-"))
         written = plain.text[start:end]
-        if "?" in written or (rule == "address.japanese") != (written[0] == "〒") or _year(plain.text, start, written):
+        if "?" in written or _year(plain.text, start, written):
+            continue
+        rule = _RULES[next(place for place in range(len(_RULES)) if match.start(place + 1) >= 0)]
+        if (rule == "address.japanese") != (written[0] == "〒"):
             continue
         yield Spotted(rule, "ADDRESS", start, end, _SCORE)
 
 
 def _year(text: str, start: int, written: str) -> bool:
     """Whether what would be a house number is rather a year: `in 2024 Apple Drive sold`."""
-    return written[:2] in {"19", "20"} and written[2:5].strip().isdigit() and text[:start].endswith(_YEARS)
+    return (
+        written[:2] in {"19", "20"}
+        and written[2:5].strip().isdigit()
+        and text[max(start - 8, 0) : start].endswith(_YEARS)
+    )
 
 
 _YEARS: Final = ("in ", "In ", "since ", "Since ", "of ", "by ", "until ", "from ", "before ", "after ")

@@ -116,19 +116,21 @@ class Phones:
                 return "phone.international", max(score, 0.7)
         if "+" in written or len(set(digits)) < 3 or not _national(written, plain.text, end):
             return None
-        near = _CONTEXTS.near(plain.text, start, end)
-        return self._as_national(written, groups, digits, near)
-
-    def _as_national(
-        self, written: str, groups: list[str], digits: str, near: Mapping[str, int]
-    ) -> tuple[str, float] | None:
-        regions = self._numbering.with_number(digits)
         if len(groups) > 2 and {len(group) for group in groups} == {4}:  # rather a piece of a card's or an account's
             return None
+        regions = self._numbering.with_number(digits)
+        if not regions and not _phone_like(groups):
+            return None
+        near = _CONTEXTS.near(plain.text, start, end)
+        return self._as_national(written, groups, regions, near)
+
+    def _as_national(
+        self, written: str, groups: list[str], regions: frozenset[str], near: Mapping[str, int]
+    ) -> tuple[str, float] | None:
         spoken = near.get("phone", 1_000)
         other = near.get("other", 1_000)
         called = spoken < other and (spoken <= _NEAR_CHARS or BEFORE_CHARS <= spoken <= BEFORE_CHARS + _BEHIND_CHARS)
-        if called and (regions or _phone_like(groups)):
+        if called:
             return "phone.called", IN_CONTEXT
         if other < 40 or not regions:
             return None

@@ -140,12 +140,13 @@ class Head(NamedTuple):
 
 def heads(text: str) -> Iterator[Head]:
     """Yield the named values of a text, in order; names may overlap values, so that nothing hides in one."""
-    for match in _HEADS.finditer(text):
+    searched = text.encode() if text.isascii() else text  # the same places, and no offsets to convert
+    for match in _HEADS.finditer(searched):
         head = _head(text, match.start(), match.end() - VALUE_CHARS_MIN)
         if head is not None:
             yield head
     if "--" in text:
-        for match in _FLAGS.finditer(text):
+        for match in _FLAGS.finditer(searched):
             head = _head(text, match.start(), match.end() - VALUE_CHARS_MIN)
             if head is not None:
                 yield head
