@@ -114,6 +114,29 @@ async def test_a_canary_that_is_said_is_stopped(running: Running) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "guard_blocked")
 
 
+async def test_what_was_found_in_a_run_can_be_read_without_the_text(running: Running) -> None:
+    """Rule, place and mode of each call, from a page of one call to the next."""
+    viewer = running.clients["viewer"]
+    for words in (f"I am {EMAIL}", f"I am {EMAIL}, and my key is {SECRET}"):
+        assert (await running.ask(words, "looked-at")).status_code == 200
+    run = (await viewer.get("/api/v1/runs", params={"limit": 1})).json()["items"][0]["id"]
+    found, cursor = [], ""
+    while cursor is not None:
+        query = {"run": run, "limit": 1, "cursor": cursor}
+        page = (await viewer.get("/api/v1/guards/findings", params=query)).json()
+        found += page["items"]
+        cursor = page["next_cursor"]
+    assert [(one["guard"], one["place"], one["mode"]) for one in found] == [
+        ("personal", "user", "tokenise"),
+        ("personal", "user", "tokenise"),
+        ("secrets", "user", "redact"),
+    ]
+    assert len({one["call_id"] for one in found}) == 2
+    assert EMAIL not in str(found)
+    assert SECRET not in str(found)
+    assert (await viewer.get("/api/v1/guards/findings", params={"run": "run_none"})).status_code == 404
+
+
 async def test_a_batch_is_guarded_too(running: Running) -> None:
     requests = [{"messages": [{"role": "user", "content": f"{words} {SECRET}"}]} for words in ("one", "two")]
     new = {"model": "gpt-5-fake", "requests": requests}

@@ -1,4 +1,4 @@
-"""`airside guard`: look at a text as the guards do, put cases to them, measure them, and keep what they got wrong."""
+"""`airside guard`: look at a text or a run as the guards do, put cases to them, measure them, keep what was wrong."""
 
 import sys
 from collections.abc import Sequence
@@ -59,6 +59,16 @@ def check(
         elif goes_on != text:
             say(f"it goes on as:\n{_shown(goes_on)}")
     raise typer.Exit(Exit.FAILED if mode is Mode.BLOCK else Exit.OK)
+
+
+@app.command()
+def findings(context: typer.Context, run: Annotated[str, typer.Argument(metavar="RUN")], json_: Json = False) -> None:
+    """Show what guards found in a run's calls: rule, place and what followed, never the text."""
+    rows = _pages(context, "/api/v1/guards/findings", run=run)
+    if json_:
+        show_json({"items": rows})
+    else:
+        show_table(rows, ("call_id", "call", "guard", "rule", "place", "mode", "score", "span"), "nothing was found")
 
 
 @app.command("test")
@@ -175,11 +185,15 @@ def _shown(text: str) -> str:
 
 
 def _kept(context: typer.Context) -> list[dict[str, Any]]:
+    return _pages(context, "/api/v1/guards/cases")
+
+
+def _pages(context: typer.Context, path: str, **query: Any) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     cursor: str | None = ""
     with session_of(context).client() as client:
         while cursor is not None:
-            page = client.get("/api/v1/guards/cases", cursor=cursor, limit=PAGE)
+            page = client.get(path, cursor=cursor, limit=PAGE, **query)
             rows += page["items"]
             cursor = page["next_cursor"]
     return rows

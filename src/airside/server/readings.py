@@ -62,6 +62,26 @@ class Readings:
         last = rows[rows_max - 1] if len(rows) > rows_max else None
         return items, cursor_of(last["opened_us"], last["call_id"]) if last else ""
 
+    async def findings(self, run: RunRecord, cursor: str, rows_max: int) -> tuple[list[dict[str, Any]], str]:
+        """Return what guards found in a page of a run's calls, and the cursor of the next page or an empty text."""
+        calls, after = await self.calls(run, cursor, rows_max)
+        ids = json.dumps([call["id"] for call in calls])
+
+        async def body(tx: Transaction) -> Sequence[Row]:
+            return await tx.fetch(_SQL["entries_of_calls"], tenant_id=run.tenant_id, calls=ids)
+
+        noted: dict[str, list[Any]] = {}
+        for row in await self._database.read(body):
+            kept = noted.setdefault(row["call_id"], [])
+            notes = json.loads(bytes(row["body"])).get("notes", {})
+            kept += [one for one in notes.get("guards", ()) if one not in kept]  # each try of a call notes them again
+        found = [
+            {"call_id": call["id"], "call": call["name"], "code": call["code"]} | one
+            for call in calls
+            for one in noted.get(call["id"], ())
+        ]
+        return found, after
+
 
 def node(row: Row) -> dict[str, Any]:
     """Return a budget node as plain JSON; dollars are text, so that they stay exact."""

@@ -21,3 +21,13 @@ FROM calls
 WHERE tenant_id = :tenant_id AND run_id = :run_id
     AND (opened_us > :after_us OR (opened_us = :after_us AND call_id > :after_id))
 ORDER BY opened_us, call_id LIMIT :rows_max;
+
+-- name: entries_of_calls
+-- What the journal says of calls, in the order in which it was written.
+SELECT call_id, body FROM entries
+WHERE tenant_id = :tenant_id AND call_id IN (SELECT value FROM json_each(:calls)) ORDER BY entry_id;
+
+-- name: entries_of_calls (postgres)
+SELECT call_id, body FROM entries
+WHERE tenant_id = :tenant_id AND call_id = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(:calls AS jsonb))))
+ORDER BY entry_id;

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from airside.config.guards import GuardName, ModeName, PlaceName
@@ -10,9 +10,9 @@ from airside.guards.cases.book import CaseBook, Kept
 from airside.guards.cases.written import Case, Expected
 from airside.runs.cursor import BEGINNING, cursor_of, place_of
 from airside.server.api.pages import Cursor, Limit, Page
-from airside.server.api.plane_of import PlaneOf
+from airside.server.api.plane_of import PlaneOf, ReadingsOf
 from airside.server.api.strict import Body, StrictRoute
-from airside.server.auth import Operator, Reviewer
+from airside.server.auth import Operator, Reviewer, Viewer
 
 router = APIRouter(prefix="/api/v1/guards", tags=["guards"], route_class=StrictRoute)
 
@@ -39,6 +39,21 @@ class CaseBody(Body):
     expect: list[ExpectedBody] = Field(default=[], max_length=1_000)
     run_id: str = Field(default="", max_length=100)
     because: str = Field(default="", max_length=2_000)
+
+
+@router.get("/findings")
+async def findings(
+    principal: Viewer,
+    plane: PlaneOf,
+    readings: ReadingsOf,
+    run: Annotated[str, Query(max_length=100, description="the run's id")],
+    limit: Limit = 50,
+    cursor: Cursor = "",
+) -> Page:
+    """List what guards found in a run's calls, in their order: rule, place, span and mode, never a text."""
+    record = await plane.services.runs.get(principal.tenant_id, run)
+    items, after = await readings.findings(record, cursor, limit)
+    return Page(items=items, next_cursor=after or None)
 
 
 @router.get("/cases")
