@@ -1,5 +1,6 @@
 """Every detector is asked once about a text, and whatever fails is told."""
 
+import asyncio
 import threading
 from collections.abc import Sequence
 
@@ -9,7 +10,7 @@ from airside.core.errors import AirsideError, Code
 from airside.guards.finding import Finding, Guard, Place
 from airside.guards.normalise.readings import Readings
 from airside.guards.patterns import Pattern, PatternSet
-from airside.guards.scanner import OFF_LOOP_BYTES, Scanner
+from airside.guards.scanner import FINDINGS_MAX, OFF_LOOP_BYTES, Scanner
 
 KEYS = PatternSet([Pattern(rule="key", expression="sk_[a-z]{4}", keywords=("sk_",))])
 
@@ -99,3 +100,40 @@ async def test_what_several_forms_show_counts_once() -> None:
 async def test_any_text_has_a_verdict(text: str) -> None:
     found = await scanner(Keys()).scan(text, Place.RESULT)
     assert len(found) == text.count("sk_abcd")
+
+
+async def test_others_have_their_turn_while_one_has_thousands_of_texts() -> None:
+    scanner = Scanner([Many(0)], text_bytes_max=1_000_000, verdicts_max=10)
+    turns = 0
+
+    async def beat() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beating = asyncio.create_task(beat())
+    for number in range(1_000):
+        await scanner.scan(f"{number} " + "word " * 400, Place.USER)
+    beating.cancel()
+    assert turns > 50
+
+
+async def test_texts_with_very_many_findings_are_not_remembered() -> None:
+    for count, remembered in ((FINDINGS_MAX, True), (FINDINGS_MAX + 1, False)):
+        scanner = Scanner([Many(count)], text_bytes_max=1_000, verdicts_max=10)
+        assert len(await scanner.scan("x" * 100, Place.USER)) == count
+        assert (scanner.remembered("x" * 100, Place.USER) is not None) is remembered
+
+
+class Many:
+    """Finds so many things in any text."""
+
+    guard = Guard.SECRETS
+    places = frozenset(Place)
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def find(self, readings: Readings, place: Place) -> list[Finding]:
+        return [Finding(guard=Guard.SECRETS, rule="r", kind="K", start=at, end=at + 1) for at in range(self.count)]

@@ -13,6 +13,11 @@ from airside.guards.finding import Finding, Guard, Place
 from airside.guards.normalise.readings import Readings
 
 OFF_LOOP_BYTES: Final = 32_768
+FINDINGS_MAX: Final = 48
+"""A text with more findings is scanned again: what is remembered is bounded in bytes, too."""
+
+_TURN_BYTES: Final = 16_384
+_FINDING_BYTES: Final = 64  # of text that cost about what follows from a finding
 
 
 class Scanner:
@@ -23,6 +28,7 @@ class Scanner:
         self._text_bytes_max = text_bytes_max
         self._known: Lru[bytes, tuple[Finding, ...]] = Lru(verdicts_max)
         self._key = token_bytes(32)
+        self._since = 0  # bytes scanned on the loop since others had their turn
 
     def remembered(self, text: str, place: Place) -> tuple[Finding, ...] | None:
         """Return what was found in a text when it was scanned before; None if it was not, or long ago."""
@@ -43,8 +49,17 @@ class Scanner:
                 known = await asyncio.to_thread(self.scan_now, text, place)
             else:
                 known = self.scan_now(text, place)
-            self._known.put(name, known)
+                await self._others(len(data) + _FINDING_BYTES * len(known))
+            if len(known) <= FINDINGS_MAX:
+                self._known.put(name, known)
         return known
+
+    async def _others(self, scanned: int) -> None:
+        """Let other calls go on now and then: one request may have thousands of texts that are scanned on the loop."""
+        self._since += scanned
+        if self._since > _TURN_BYTES:
+            self._since = 0
+            await asyncio.sleep(0)
 
     def scan_now(self, text: str, place: Place, only: Container[Guard] = frozenset(Guard)) -> tuple[Finding, ...]:
         """Return what `only` these guards find in a text, neither remembered nor looked up."""

@@ -1,5 +1,6 @@
 """The guards of one installation, as the gateways' steps use them: a text goes in, and comes back as it may go on."""
 
+import asyncio
 from asyncio import CancelledError
 from collections.abc import Callable, Container, Mapping, Sequence
 from itertools import repeat
@@ -23,6 +24,7 @@ from airside.guards.verdict import Judged, Modes, Where, label, rewritten
 FAILED: Final = "guard.failed"
 FOUND: Final = "guard.found"
 NOTES_MAX: Final = 100
+_MANY: Final = 100  # findings in a text, after which other calls have their turn
 _NOTED: Final = frozenset({Mode.FLAG, Mode.TOKENISE, Mode.REDACT, Mode.BLOCK})
 _log = structlog.get_logger(__name__)
 
@@ -129,7 +131,12 @@ class Guards:
         """
         values = [_value(one.finding, text) for text, judged in texts for one in judged if one.mode is Mode.TOKENISE]
         names = await self._named(who, values) if values else {}
-        return [_rewritten(text, judged, names) for text, judged in texts]
+        checked = []
+        for text, judged in texts:
+            checked.append(_rewritten(text, judged, names))
+            if len(judged) > _MANY:
+                await asyncio.sleep(0)
+        return checked
 
     def altering(self, who: Identity, place: Place) -> frozenset[Guard]:
         """Return the guards whose findings may change a text of this run, or block it."""

@@ -29,8 +29,8 @@ NOTE: Final = "guards"
 NOTED_MAX: Final = 50
 CLEAN_MAX: Final = 50_000
 REPLACED_MAX: Final = 4_096
-REPLACED_CHARS_MAX: Final = 32_768
-"""Longer replacements are made anew in each turn."""
+REPLACED_CHARS_MAX: Final = 16_384
+"""Longer texts, with what stands in their place, are replaced anew in each turn."""
 
 _DIGEST_BYTES: Final = 24
 
@@ -91,7 +91,7 @@ class GuardIn:
                 for one, said in zip(looked.texts, following, strict=False)
                 if said.text != one.text
             }
-            if sum(map(len, replaced.values())) <= REPLACED_CHARS_MAX:
+            if sum(len(text) + len(new) for (_, text), new in replaced.items()) <= REPLACED_CHARS_MAX:
                 self._replaced.put((call.who.run_id, name), replaced)
             if replaced:
                 _put(values, item, replaced)
