@@ -22,6 +22,8 @@ _NEAR_CHARS: Final = 330
 _BEHIND_CHARS: Final = 100
 _UNSURE: Final = 0.8  # a token whose checksum does not fit
 _SURE: Final = 0.95
+_PART_CHARS: Final = 16_384  # that marks are looked for in at a time
+_STUB_CHARS: Final = 6  # every key goes on for longer than that behind its prefix, without a space
 _ENTROPY_MIN: Final = 3.0  # bits per character, of what follows a prefix
 _COUNTS: Final = re.compile(r"([0-9]+)}")
 _USED: Final = frozenset("=:\"'`(>")
@@ -32,9 +34,21 @@ _Look = Callable[[str, int], Iterator[Hit]]
 
 def found(text: str) -> Iterator[Hit]:
     """Yield the keys in a text that show what they are."""
-    for index, at, _ in _AUTOMATON.find_matches_as_indexes(text, overlapping=True):
-        for look in _LOOKS[index]:
-            yield from look(text, at)
+    before = [-2] * len(_MARKS)
+    for index, at in _places(text):
+        again, before[index] = before[index] + 1 == at, at
+        if not again:  # a mark at each character of a run of one letter: what begins, begins with the run
+            for look in _LOOKS[index]:
+                yield from look(text, at)
+
+
+def _places(text: str) -> Iterator[tuple[int, int]]:
+    """Yield marks and where they stand; part by part, since a list of all in a long text would not fit in caches."""
+    for begin in range(0, len(text), _PART_CHARS):
+        part = text[begin : begin + _PART_CHARS + _LONGEST]
+        for index, at, _ in _AUTOMATON.find_matches_as_indexes(part, overlapping=True):
+            if at < _PART_CHARS:
+                yield index, begin + at
 
 
 def _token(token: Token, prefix: str) -> _Look:
@@ -43,7 +57,8 @@ def _token(token: Token, prefix: str) -> _Look:
     reach = _reach(token.body)
 
     def look(text: str, at: int) -> Iterator[Hit]:
-        if not begins(text, at):
+        stub = text[at + size : at + size + _STUB_CHARS]
+        if " " in stub or not stub.isprintable() or not begins(text, at):
             return
         match = _compiled(expression).match(text[at : at + reach])
         if match is None:
@@ -111,4 +126,5 @@ def _all() -> tuple[list[str], list[list[_Look]]]:
 
 
 _MARKS, _LOOKS = _all()
+_LONGEST: Final = max(map(len, _MARKS))
 _AUTOMATON: Final = AhoCorasick(_MARKS, implementation=Implementation.DFA)
