@@ -223,9 +223,15 @@ def test_a_bare_off_is_a_mode_though_yaml_reads_it_as_false(tmp_path: Path) -> N
     )
     settings = load(file, {})
     guards = settings.guards
-    assert guards.modes == {"injection": "off"}
+    assert guards.modes["injection"] == "off"
     assert {guards.rules[0].mode, guards.spotlight.mode, guards.checks[0].mode} == {"off"}
     assert {settings.cache.mode, settings.cache.prompt, settings.context.mode} == {"off"}
+
+
+def test_a_mode_for_one_guard_leaves_secrets_redacted(tmp_path: Path) -> None:
+    file = tmp_path / "airside.yaml"
+    file.write_text("guards: {modes: {personal: tokenise}}\n")
+    assert load(file, {}).guards.modes == {"secrets": "redact", "refusal": "observe", "personal": "tokenise"}
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Settings of guards: what follows from what they find, by guard, agent, stage and place."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from airside.config.fields import OffIsAWord, Section
 from airside.config.guard_output import CheckSettings, HookSettings, LinkSettings, RepairSettings
@@ -26,6 +26,7 @@ GuardName = Literal[
 PlaceName = Literal["system", "user", "history", "result", "description", "answer", "arguments"]
 ModeName = Annotated[Literal["off", "observe", "flag", "tokenise", "redact", "block"], OffIsAWord]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
+_MODES: Final[dict[GuardName, ModeName]] = {"secrets": "redact", "refusal": "observe"}
 
 
 class GuardRule(Section):
@@ -54,9 +55,7 @@ class GuardSettings(Section):
     on_failure: Literal["block", "flag"] = Field(
         default="block", description="what a guard that fails does to the call"
     )
-    modes: dict[GuardName, ModeName] = Field(
-        default={"secrets": "redact", "refusal": "observe"}, description="of findings that no rule fits; else `flag`"
-    )
+    modes: dict[GuardName, ModeName] = Field(default=_MODES, description="of findings that no rule fits; else `flag`")
     rules: list[GuardRule] = Field(default=[], max_length=500)
     restore: list[RestoreRule] = Field(
         default=[], max_length=500, description="tools that see values instead of placeholders; others get the text"
@@ -83,3 +82,9 @@ class GuardSettings(Section):
     verdicts_max: int = Field(default=20_000, ge=0, le=10_000_000, description="texts whose findings are remembered")
     spotlight: SpotlightSettings = SpotlightSettings()
     personal: PersonalSettings = PersonalSettings()
+
+    @field_validator("modes")
+    @classmethod
+    def _others_stay(cls, value: dict[GuardName, ModeName]) -> dict[GuardName, ModeName]:
+        """A mode for one guard leaves the others as they are: asking for placeholders must not let secrets through."""
+        return {**_MODES, **value}
