@@ -33,7 +33,9 @@ async def test_no_route_shows_or_changes_what_is_anothers(served: Served, strang
     approval_id = (await served.admin.get("/api/v1/approvals")).json()["items"][0]["id"]
     key_id = (await served.admin.get("/api/v1/keys")).json()["items"][-1]["id"]
     batch_id = await _batch(served, run_id)
+    kept = await served.admin.post("/api/v1/guards/cases", json={"text": "fine", "run_id": run_id})
     ids = {"run_id": run_id, "approval_id": approval_id, "key_id": key_id, "call_id": "call_x", "batch_id": batch_id}
+    ids["case_id"] = kept.json()["case_id"]
     bodies: dict[str, Any] = {
         "decision": {"decision": "approve"},
         "resolve": {"finding": "give_up"},
@@ -55,7 +57,9 @@ async def test_no_route_shows_or_changes_what_is_anothers(served: Served, strang
             tried += 1
     assert tried >= 11
     assert (await served.admin.get(f"/api/v1/batches/{batch_id}")).json()["cancelled"] is False
-    for path in ("runs", "approvals", "kills"):
+    assert (await stranger.get("/api/v1/guards/findings", params={"run": run_id})).status_code == 404
+    assert len((await served.admin.get("/api/v1/guards/cases")).json()["items"]) == 1
+    for path in ("runs", "approvals", "kills", "guards/cases"):
         assert (await stranger.get(f"/api/v1/{path}")).json()["items"] == []
     assert [key["name"] for key in (await stranger.get("/api/v1/keys")).json()["items"]] == ["admin"]
     assert (await served.admin.get(f"/api/v1/runs/{run_id}")).json()["state"] == "waiting_approval"
