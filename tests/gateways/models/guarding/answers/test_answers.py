@@ -244,6 +244,24 @@ async def test_values_are_put_into_links_to_hosts_that_are_allowed(tmp_path: Pat
         assert await ask(g, "chat", stream=False) == "https://shop.example/?q=ada.berg"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_calls_hide_nothing_in_names_of_fields_numbers_or_the_tool(
+    tmp_path: Path, kind: str, stream: bool
+) -> None:
+    arguments = {SECRET: 1, "password": "hunTer2x!9Zq", "card": 4111111111111111, "deep": [{SECRET: {"to": "Ada"}}]}
+    async with guarded(tmp_path, kind, modes={"secrets": "redact", "personal": "redact"}) as g:
+        function = {"name": f"look_{SECRET}", "arguments": json.dumps(arguments)}
+        g.says(None, tool_calls=[{"id": "call_1", "type": "function", "function": function}])
+        for path in ("/v1/chat/completions", "/v1/messages"):
+            asked = {"model": MODEL, "messages": USER, "max_tokens": 500, "stream": stream}
+            answer = await g.pair.post(path, asked)
+            assert "Ada" in answer.text.replace("\\", "")
+            for hidden in (SECRET, "hunTer2x!9Zq", "4111111111111111"):
+                assert hidden not in answer.text
+                assert hidden.encode() not in g.delivered
+
+
 async def test_a_guard_that_fails_closes_the_answer_and_it_is_paid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: Any
 ) -> None:

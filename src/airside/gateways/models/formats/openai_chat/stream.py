@@ -96,7 +96,7 @@ class Assembler:
         text, thought = delta.get("content"), _thought(delta)
         if len(delta) == 1 and text:
             return Delta(frame, "text", text)
-        also = "".join([item for name, item in delta.items() if name not in _KNOWN and isinstance(item, str)])
+        also = "".join([_said(item) for name, item in delta.items() if name not in _KNOWN and item])
         if text:
             return Delta(frame, "text", text, also=also + thought)
         return Delta(frame, "thinking", thought, also=also)
@@ -187,6 +187,11 @@ def _thought(delta: Mapping[str, Any]) -> str:
     """Return the reasoning of a delta, which servers of open models spell in either of two ways."""
     text = delta.get("reasoning_content") or delta.get("reasoning")
     return text if isinstance(text, str) else ""
+
+
+def _said(item: Any) -> str:
+    """Return what a field says that no other format has."""
+    return item if isinstance(item, str) else _encode(item).decode()
 
 
 def _grow(target: dict[str, Any], name: str, item: Any) -> None:

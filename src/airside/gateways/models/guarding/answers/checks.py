@@ -11,7 +11,9 @@ from airside.core.call import Call
 from airside.core.run import Identity
 from airside.gateways.models.formats.port import BrokenAnswer
 from airside.gateways.models.guarding.answers.asked import Asked
-from airside.gateways.models.guarding.answers.texts import Path, Piece, respelled, spelled
+from airside.gateways.models.guarding.answers.texts import Piece, parsed
+from airside.gateways.models.guarding.items.item import Item
+from airside.gateways.models.guarding.read import replaced_in, texts_of
 from airside.gateways.models.message import Answer, Text, ToolCall, ToolResult
 from airside.guards.canary import leaked
 from airside.guards.defaults import wanted
@@ -56,7 +58,7 @@ class Checks:
 
     async def said(self, who: Identity, asked: Asked, piece: Piece) -> Said:
         """Return a text of an answer as it may leave. Raises as `Guards.check`, and if placeholders cannot be read."""
-        if piece.kind == "arguments":
+        if piece.kind in {"arguments", "object"}:
             return await self._arguments(who, asked, piece)
         return await self.text(who, asked, piece.text, piece.kind)
 
@@ -71,18 +73,23 @@ class Checks:
         return Said(restored, checked.judged, restored != checked.text)
 
     async def _arguments(self, who: Identity, asked: Asked, piece: Piece) -> Said:
-        """Check arguments text by text, so that they stay JSON. Placeholders stay: tools put them back."""
-        inner = spelled(piece) if isinstance(piece.path[-1], str) and piece.text[:1] in "{[" else None
-        if inner is None:
+        """Check arguments text by text, names of fields too, so that they stay JSON.
+
+        Placeholders stay: tools put them back.
+        """
+        value = parsed(piece.text)
+        if value is None:
             return await self.text(who, asked, piece.text, "arguments")
-        changed: list[tuple[Path, str]] = []
+        item = Item(0, (), Place.ANSWER, value)
+        replaced: dict[tuple[Place, str], str] = {}
         judged: list[Judged] = []
-        for one in inner:
-            said = await self.text(who, asked, one.text, "arguments")
+        for place, text in texts_of(item):
+            said = await self.text(who, asked, text, "arguments")
             judged += said.judged
-            if said.text != one.text:
-                changed.append((one.path, said.text))
-        return Said(respelled(piece.text, changed) if changed else piece.text, tuple(judged))
+            if said.text != text:
+                replaced[place, text] = said.text
+        changed = msgspec.json.encode(replaced_in(item, replaced)).decode() if replaced else piece.text
+        return Said(changed, tuple(judged))
 
     async def restored(self, who: Identity, text: str) -> str:
         """Return a text with the run's values in place of placeholders, in JSON spelled as JSON spells them."""

@@ -21,7 +21,7 @@ from airside.gateways.models.guarding.answers.gate import Gate
 from airside.gateways.models.guarding.answers.live import opened
 from airside.gateways.models.guarding.answers.repair import Repair
 from airside.gateways.models.guarding.answers.structured import Structured
-from airside.gateways.models.guarding.answers.texts import Path, decoded, pieces, with_texts
+from airside.gateways.models.guarding.answers.texts import Path, decoded, parsed, pieces, with_texts
 from airside.gateways.models.provider import Ask
 from airside.guards.finding import Place
 from airside.guards.placeholders.spelling import PUT_BACK
@@ -88,7 +88,11 @@ class GuardOut:
             fixed = await self._structured.checked(call, asked, outcome.body, found, texts, repairable=held)
             said, texts = [*said, *fixed.said], fixed.texts
             _refuse_blocked(said)
-        changed = [(piece.path, text) for piece, text in zip(found, texts, strict=True) if text != piece.text]
+        changed = [
+            (piece.path, parsed(text) if piece.kind == "object" else text)
+            for piece, text in zip(found, texts, strict=True)
+            if text != piece.text
+        ]
         return await self._delivered(call, gate, outcome, value, changed, said)
 
     async def _delivered(
@@ -97,7 +101,7 @@ class GuardOut:
         gate: Gate | None,
         outcome: Outcome,
         value: Mapping[str, Any],
-        changed: Sequence[tuple[Path, str]],
+        changed: Sequence[tuple[Path, Any]],
         said: Sequence[Said],
     ) -> Outcome:
         if gate is not None:

@@ -9,13 +9,13 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
-Kind = Literal["text", "thinking", "refusal", "arguments", "other"]
+Kind = Literal["text", "thinking", "refusal", "arguments", "object", "other"]
 Path = tuple[str | int, ...]
 
 _SAID: Final = ("choices", "content", "output", "candidates")
 """Where answers hold what the model said: Chat Completions, Messages, Responses, Gemini."""
 
-_NAMES: Final = frozenset({"id", "type", "role", "name", "status", "model", "object", "index", "namespace", "phase"})
+_NAMES: Final = frozenset({"id", "type", "role", "status", "model", "object", "index", "namespace", "phase"})
 _REFERENCES: Final = frozenset({"call_id", "tool_use_id", "item_id", "container_id", "file_id"})
 _ENDS: Final = frozenset({"finish_reason", "finishReason", "stop_reason", "stop_sequence", "safetyRatings"})
 _SEALED: Final = frozenset({"signature", "thoughtSignature", "encrypted_content", "encrypted_index"})
@@ -28,7 +28,10 @@ _ARGUMENTS: Final = frozenset({"arguments", "input", "args"})
 
 
 class Piece(Struct, frozen=True):
-    """One text, where it stands in the answer, and what it is. Of `arguments`, a string is spelled JSON."""
+    """One text, where it stands in the answer, and what it is.
+
+    `arguments` may be spelled JSON; an `object` is a value that stands there, as JSON.
+    """
 
     path: Path
     text: str
@@ -63,8 +66,13 @@ def _in(value: Any, path: Path, kind: Kind) -> Iterator[Piece]:
     elif isinstance(value, dict):
         own: Kind = "thinking" if value.get("thought") is True or value.get("type") == "reasoning" else kind
         for name, item in value.items():
-            if own == "arguments" or name not in _NO_TEXT:
-                yield from _in(item, (*path, name), _kind(name, own))
+            if name in _NO_TEXT:
+                continue
+            of = _kind(name, own)
+            if of == "arguments" and item and isinstance(item, dict | list):
+                yield Piece((*path, name), msgspec.json.encode(item).decode(), "object")
+            else:
+                yield from _in(item, (*path, name), of)
 
 
 def _kind(name: str, kind: Kind) -> Kind:
@@ -80,8 +88,8 @@ def _kind(name: str, kind: Kind) -> Kind:
     return "text" if name in _SPOKEN or name in {"message", "parts"} else "other"
 
 
-def with_texts(answer: Mapping[str, Any], changed: Sequence[tuple[Path, str]]) -> bytes:
-    """Return an answer with other texts at these places, without the probabilities of what had stood there."""
+def with_texts(answer: Mapping[str, Any], changed: Sequence[tuple[Path, Any]]) -> bytes:
+    """Return an answer with other values at these places, without the probabilities of what had stood there."""
     value: Any = msgspec.json.decode(msgspec.json.encode(answer))
     for path, text in changed:
         inner = value
@@ -106,21 +114,10 @@ def _without_logprobs(value: Any) -> None:
                 _without_logprobs(item)
 
 
-def spelled(piece: Piece) -> list[Piece] | None:
-    """Return the texts inside spelled arguments; None if they are no JSON."""
+def parsed(text: str) -> Any:
+    """Return the value of spelled arguments; None if they are no JSON object or list."""
     try:
-        value = msgspec.json.decode(piece.text)
+        value = msgspec.json.decode(text) if text[:1] in ("{", "[") else None
     except (msgspec.MsgspecError, RecursionError):
         return None
-    return list(_in(value, (), "arguments")) if isinstance(value, dict | list) else None
-
-
-def respelled(text: str, changed: Sequence[tuple[Path, str]]) -> str:
-    """Return spelled JSON with other texts inside."""
-    value = msgspec.json.decode(text)
-    for path, inner in changed:
-        at = value
-        for step in path[:-1]:
-            at = at[step]
-        at[path[-1]] = inner
-    return msgspec.json.encode(value).decode()
+    return value if isinstance(value, dict | list) else None
