@@ -116,6 +116,7 @@ _NAME: Final = re.compile(r"[\w.$-]+")
 _SCHEME: Final = re.compile(
     r"(?:[Bb]earer|[Tt]oken|[Bb]asic|SSWS|[Aa]pi-?[Kk]ey|GenieKey|[Dd]iscogs|OAuth|[Kk]ey) (?=[^\s=:\"'])"
 )
+_FLAG_BEGINS: Final = re.compile("--[A-Za-z]")  # not so the rules of tables
 _PLAIN: Final = re.compile(r"[A-Za-z_.:(,;\-]+[)\]]*")
 _INNER: Final = re.compile(r"[A-Za-z_][\w.-]{1,40}=(?=[^=])")
 _RUN: Final = re.compile(r"[^\s\"'`]{1,1024}")
@@ -145,7 +146,7 @@ def heads(text: str) -> Iterator[Head]:
         head = _head(text, match.start(), match.end() - VALUE_CHARS_MIN)
         if head is not None:
             yield head
-    if "--" in text:
+    if _FLAG_BEGINS.search(text):
         for match in _FLAGS.finditer(searched):
             head = _head(text, match.start(), match.end() - VALUE_CHARS_MIN)
             if head is not None:
