@@ -170,7 +170,7 @@ def _leet(data: bytes, found: Sequence[tuple[int, int, bytes]]) -> str:
     read = bytearray(data)
     for match in _LEET_WORD.finditer(data):
         start, end = match.span()
-        read[start:end] = match.group().translate(_READ)
+        read[start:end] = data[start:end].translate(_READ)
     for start, end, word in found:
         read[start:end] = word
     return read.decode()
