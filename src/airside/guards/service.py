@@ -92,7 +92,9 @@ class Guards:
         """Return what is found in a text of nobody's run, with what follows; see `found`. For what is seldom asked."""
         try:
             findings: Sequence[Finding] = self._scanner.scan_now(text, place)
-        except Exception as error:  # noqa: BLE001 - as in `found`
+        except (CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - as in `found`
             findings = self._failed(who, place, error)
         return self.judge(who, findings, place)
 
@@ -151,7 +153,9 @@ class Guards:
         """
         try:
             findings = (*self._scanner.scan_now(text, place, only), *more)
-        except Exception as error:  # noqa: BLE001 - as `found`
+        except (CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - as `found`
             findings = self._failed(who, place, error)
         return self._modes.judge(findings, self._where(who, place)) if findings else ()
 

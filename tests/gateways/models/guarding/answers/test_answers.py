@@ -14,9 +14,9 @@ from airside.core.call import CallState
 from airside.core.errors import Code
 from airside.gateways.models.caching.remembered import answer_of
 from airside.guards.ports import Value
+from tests.fake_providers import Fault, openai_chat, openai_responses_stream, tool_calls
 from tests.fake_providers import anthropic as fake_anthropic
 from tests.fake_providers import gemini as fake_gemini
-from tests.fake_providers import openai_chat, openai_responses_stream, tool_calls
 from tests.fake_providers.script import pieces
 from tests.gateways.models.guarding.answers.guarded import IDENTITY, MODEL, SECRET, USER, Guarded, guarded
 
@@ -25,6 +25,10 @@ FACES = ["chat", "responses", "messages", "gemini"]
 KINDS = ["openai_compatible", "anthropic", "gemini"]
 SAID = f"Of course: {SECRET} is the key, keep it. Bye."
 LEFT = "Of course: [SECRET] is the key, keep it. Bye."
+
+
+class Panic(BaseException):
+    """What a panic in Rust is in Python."""
 
 
 async def ask(g: Guarded, face: str, *, stream: bool, **more: Any) -> str:
@@ -262,11 +266,24 @@ async def test_calls_hide_nothing_in_names_of_fields_numbers_or_the_tool(
                 assert hidden.encode() not in g.delivered
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("mode", ["redact", "block"])
+async def test_what_a_provider_says_of_a_failure_is_checked(tmp_path: Path, mode: str, stream: bool) -> None:
+    async with guarded(tmp_path, modes={"secrets": mode}) as g:
+        said = json.dumps({"error": {"message": f"bad key {SECRET}", "type": "x", "more": [SECRET]}})
+        g.pair.fake.faults.append(Fault(status=400, raw=said.encode()))
+        answer = await g.pair.post("/v1/chat/completions", {"model": MODEL, "messages": USER, "stream": stream})
+        assert answer.status_code == 400
+        outcome = g.spy.outcomes[-1]
+        assert SECRET not in answer.text + outcome.message + outcome.body.decode()
+
+
+@pytest.mark.parametrize("failure", [ZeroDivisionError, Panic])
 async def test_a_guard_that_fails_closes_the_answer_and_it_is_paid(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: Any, failure: type[BaseException]
 ) -> None:
     def broken(*_: Any, **__: Any) -> Any:
-        raise ZeroDivisionError
+        raise failure
 
     cut(3)
     async with guarded(tmp_path) as g:

@@ -11,7 +11,7 @@ from airside.core.call import Call
 from airside.core.run import Identity
 from airside.gateways.models.formats.port import BrokenAnswer
 from airside.gateways.models.guarding.answers.asked import Asked
-from airside.gateways.models.guarding.answers.texts import Piece, parsed
+from airside.gateways.models.guarding.answers.texts import Piece, decoded, parsed
 from airside.gateways.models.guarding.items.item import Item
 from airside.gateways.models.guarding.read import replaced_in, texts_of
 from airside.gateways.models.message import Answer, Text, ToolCall, ToolResult
@@ -90,6 +90,25 @@ class Checks:
                 replaced[place, text] = said.text
         changed = msgspec.json.encode(replaced_in(item, replaced)).decode() if replaced else piece.text
         return Said(changed, tuple(judged))
+
+    async def told(self, who: Identity, message: str, body: bytes) -> tuple[str, bytes]:
+        """Return what a provider says of its failure, as a message and as JSON, as it may leave; raises as `said`."""
+        found = await self.guards.check(who, message, Place.ANSWER) if message else None
+        value = decoded(body) if body else None
+        if found is not None and found.blocked is not None:
+            return "", b"{}"
+        text = found.text if found is not None else message
+        if not value:
+            return text, body if value == {} or not body else b"{}"
+        item = Item(0, (), Place.ANSWER, value)
+        replaced: dict[tuple[Place, str], str] = {}
+        for place, said in texts_of(item):
+            checked = await self.guards.check(who, said, place)
+            if checked.blocked is not None:
+                return text, b"{}"
+            if checked.text != said:
+                replaced[place, said] = checked.text
+        return text, msgspec.json.encode(replaced_in(item, replaced)) if replaced else body
 
     async def restored(self, who: Identity, text: str) -> str:
         """Return a text with the run's values in place of placeholders, in JSON spelled as JSON spells them."""

@@ -54,11 +54,21 @@ class GuardOut:
             call = replace(call, payload=replace(ask, gate=gate))
         outcome = await forward(call)
         if outcome.state is not CallState.OK:
-            return outcome
+            return outcome if call.ready is not None else await self._failed(call, outcome)
         try:
             return await self._guarded(call, asked, gate, outcome)
         except AirsideError as error:
             return _paid(outcome, error)
+
+    async def _failed(self, call: Call, outcome: Outcome) -> Outcome:
+        """Return a failure whose words, which are the provider's, may leave."""
+        try:
+            message, body = await self._checks.told(call.who, outcome.message, outcome.body)
+        except AirsideError:
+            message, body = "", b"{}"
+        if message == outcome.message and body == outcome.body:
+            return outcome
+        return replace(outcome, message=message or "what the provider said is withheld by a guard", body=body)
 
     async def batched(self, call: Call, outcome: Outcome) -> Outcome:
         """Return the outcome of a question that was asked in a batch, long ago."""
