@@ -111,7 +111,7 @@ class Guards:
         """Return the findings that count, with what follows from each; the run's risk rises and operators are told."""
         if not findings:
             return ()
-        judged = self._modes.judge(findings, Where(who.agent, self._stage_of(who.agent), place))
+        judged = self._modes.judge(findings, Where(who.agent, self.stage(who), place))
         self._tell(who, place, judged)
         return judged
 
@@ -160,7 +160,11 @@ class Guards:
         return self._modes.judge(findings, self._where(who, place)) if findings else ()
 
     def _where(self, who: Identity, place: Place) -> Where:
-        return Where(who.agent, self._stage_of(who.agent), place)
+        return Where(who.agent, self.stage(who), place)
+
+    def stage(self, who: Identity) -> str:
+        """Return the stage that the run's agent is in now: modes are by agent and stage."""
+        return self._stage_of(who.agent)
 
     async def restored(self, who: Identity, text: str) -> str:
         """Return a text with the values of this run's placeholders, for whoever they belong to."""

@@ -42,6 +42,15 @@ def asking(words: str, who: Identity = IDENTITY) -> Call:
     return replace(call_of(request), identity=who)
 
 
+@pytest.mark.parametrize("stricter", [{"agents": ["strict", "beta-agent"]}, {"stages": ["beta"]}])
+async def test_what_is_let_pass_for_one_agent_of_a_run_is_not_for_another(stricter: dict[str, list[str]]) -> None:
+    rig = Rig(GuardRule(**stricter, mode="redact"), modes={"secrets": "observe"})
+    lax = await guarded(rig, asking(f"key {SECRET}"))
+    strict = await guarded(rig, asking(f"key {SECRET}", replace(IDENTITY, agent="beta-agent")))
+    again = await guarded(rig, asking(f"key {SECRET}"))
+    assert [SECRET.encode() in one.payload.request.body for one in (lax, strict, again)] == [True, False, True]
+
+
 def room(call: Call) -> Any:
     return room_of(call, call.payload.request, CacheSettings(scope="tenant"), "v1")
 

@@ -2,7 +2,7 @@
 
 The client's request stays what is hashed, stored and replayed; only what goes upstream differs, and every later step
 (context, caches, routing, asides) reads that. An item that was found clean is not looked at again, and one in which
-something was replaced is replaced alike in every later turn of its run.
+something was replaced is replaced alike in every later turn of its run and agent.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ class GuardIn:
     def __init__(self, guards: Guards) -> None:
         self._guards = guards
         self._clean: Lru[bytes, bool] = Lru(CLEAN_MAX)
-        self._replaced: Lru[tuple[str, bytes], Replaced] = Lru(REPLACED_MAX)
+        self._replaced: Lru[tuple[str, str, str, bytes], Replaced] = Lru(REPLACED_MAX)
         self._key = token_bytes(32)
 
     async def __call__(self, call: Call, forward: Forward) -> Outcome:
@@ -54,11 +54,12 @@ class GuardIn:
     async def _guarded(self, call: Call, ask: Ask) -> Call:
         new: list[tuple[Item, bytes, Seen]] = []
         values: dict[Path, Any] = {}
+        whose = self._whose(call)
         for item in items_of(ask.request):
             name = self._name(call, item)
             if self._clean.get(name):
                 continue
-            replaced = self._replaced.get((call.who.run_id, name))
+            replaced = self._replaced.get((*whose, name))
             if replaced is None:
                 looked = await seen(self._guards, call.who, item)
                 if looked.clean:
@@ -92,10 +93,15 @@ class GuardIn:
                 if said.text != one.text
             }
             if sum(len(text) + len(new) for (_, text), new in replaced.items()) <= REPLACED_CHARS_MAX:
-                self._replaced.put((call.who.run_id, name), replaced)
+                self._replaced.put((*self._whose(call), name), replaced)
             if replaced:
                 _put(values, item, replaced)
         return replace(call, notes={**call.notes, NOTE: _bounded(told)}) if texts else call
+
+    def _whose(self, call: Call) -> tuple[str, str, str]:
+        """Return for whom what was replaced holds: agents of one run, and stages, may have other modes."""
+        who = call.who
+        return who.run_id, who.agent, self._guards.stage(who)
 
     def _name(self, call: Call, item: Item) -> bytes:
         """Return what an item is remembered under: its piece's name where that says all, else a keyed hash."""

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from airside.config.guards import GuardSettings
 from airside.core.call import Call
+from airside.core.errors import MEANINGS, AirsideError
 from airside.core.run import Identity
 from airside.gateways.models.formats.port import BrokenAnswer
 from airside.gateways.models.guarding.answers.asked import Asked
@@ -25,6 +26,8 @@ from airside.guards.output.hooks import Hook, Question
 from airside.guards.placeholders.reading import put_back_for_owner
 from airside.guards.service import Guards
 from airside.guards.verdict import Judged
+
+WITHHELD: Final = "what the provider said is withheld by a guard"
 
 _OF_OWNER: Final = frozenset({"text", "refusal"})
 """Texts in which the run's owner reads values, and not their placeholders."""
@@ -92,11 +95,28 @@ class Checks:
         return Said(changed, tuple(judged))
 
     async def told(self, who: Identity, message: str, body: bytes) -> tuple[str, bytes]:
-        """Return what a provider says of its failure, as a message and as JSON, as it may leave; raises as `said`."""
+        """Return what a provider says of its failure, as a message and as JSON, as it may leave; never raises."""
+        try:
+            return await self._told(who, message, body)
+        except AirsideError:
+            return WITHHELD, b"{}"
+
+    async def retell(self, who: Identity, error: AirsideError) -> None:
+        """Leave in an error, which may quote a provider, what may leave. What it says of cost and effect stays."""
+        plain = {name: item for name, item in error.details.items() if isinstance(item, bool) or item is None}
+        words = msgspec.json.encode({name: item for name, item in error.details.items() if name not in plain})
+        message, body = await self.told(who, error.message, words)
+        if error.advice != MEANINGS[error.code].advice:
+            error.advice, _ = await self.told(who, error.advice, b"")
+        if (message, body) != (error.message, words):
+            error.message, error.details = message, {**(decoded(body) or {}), **plain}
+            error.args = (f"{error.code}: {message}",)
+
+    async def _told(self, who: Identity, message: str, body: bytes) -> tuple[str, bytes]:
         found = await self.guards.check(who, message, Place.ANSWER) if message else None
         value = decoded(body) if body else None
         if found is not None and found.blocked is not None:
-            return "", b"{}"
+            return WITHHELD, b"{}"
         text = found.text if found is not None else message
         if not value:
             return text, body if value == {} or not body else b"{}"

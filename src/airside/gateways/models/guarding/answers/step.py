@@ -45,16 +45,22 @@ class GuardOut:
     async def __call__(self, call: Call, forward: Forward) -> Outcome:
         """Make the call and return what guards let out of its answer."""
         ask = call.payload
-        if call.kind is not CallKind.MODEL or not isinstance(ask, Ask) or ask.request.format is EMBEDDINGS:
+        if call.kind is not CallKind.MODEL or not isinstance(ask, Ask):
             return await forward(call)
         asked, gate = Asked(ask.request), None
         if call.sink is not None and call.ready is None and self._structured is not None:
             hold = self._structured.holds(call, asked)
             gate = Gate(*opened(self._checks, call, asked), hold=hold)
             call = replace(call, payload=replace(ask, gate=gate))
-        outcome = await forward(call)
+        try:
+            outcome = await forward(call)
+        except AirsideError as error:
+            await self._checks.retell(call.who, error)
+            raise
         if outcome.state is not CallState.OK:
             return outcome if call.ready is not None else await self._failed(call, outcome)
+        if ask.request.format is EMBEDDINGS:
+            return outcome  # numbers
         try:
             return await self._guarded(call, asked, gate, outcome)
         except AirsideError as error:
@@ -62,13 +68,10 @@ class GuardOut:
 
     async def _failed(self, call: Call, outcome: Outcome) -> Outcome:
         """Return a failure whose words, which are the provider's, may leave."""
-        try:
-            message, body = await self._checks.told(call.who, outcome.message, outcome.body)
-        except AirsideError:
-            message, body = "", b"{}"
+        message, body = await self._checks.told(call.who, outcome.message, outcome.body)
         if message == outcome.message and body == outcome.body:
             return outcome
-        return replace(outcome, message=message or "what the provider said is withheld by a guard", body=body)
+        return replace(outcome, message=message, body=body)
 
     async def batched(self, call: Call, outcome: Outcome) -> Outcome:
         """Return the outcome of a question that was asked in a batch, long ago."""
