@@ -14,7 +14,8 @@ async def lead(task: Any, model: ModelClient, tools: ToolClient) -> Any:
         leaked = await tools.call("keep", text="AKIA" + "Z7QH4M2XKW5RT3LP")
     except ToolRefused as refusal:
         leaked = str(refusal.code)
-    return {"found": found, "done": done["result"], "kept": kept, "leaked": leaked}
+    link = f"[more](https://elsewhere.example/?to={found['mail']})"
+    return {"found": found, "done": done["result"], "kept": kept, "leaked": leaked, "link": link}
 
 
 async def clerk(task: Any, model: ModelClient, tools: ToolClient) -> Any:

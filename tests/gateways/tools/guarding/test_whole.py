@@ -55,6 +55,7 @@ async def test_neither_agent_sees_the_address_and_it_is_delivered(tmp_path: Path
     assert answer is not None
     assert f'"found":{{"mail":"{MAIL}"}}' in answer.decode()  # for the owner
     assert '"leaked":"guard_blocked"' in answer.decode()
+    assert '"link":"[more](https://elsewhere.example/?to=<EMAIL_1>)"' in answer.decode()  # no link carries it away
     delivered = hashlib.sha256(MAIL.encode()).hexdigest()[:8]
     assert f'"done":{{"sent":"{delivered}","task":"write to <EMAIL_1>"}}' in told
     assert '"found":{"mail":"<EMAIL_1>"}' in told

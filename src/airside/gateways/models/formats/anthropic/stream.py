@@ -5,7 +5,7 @@ passed on as they came, but everything from the first tool use on, and the event
 they leave after the outcome is durable, written anew from the message (`resume.rest`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jiter
@@ -22,6 +22,11 @@ INPUTS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 """Blocks whose `input` comes in pieces."""
 
 _CUT = frozenset({"max_tokens", "model_context_window_exceeded", "refusal"})
+_KNOWN_NAMES = """
+    type index message content_block delta text thinking signature data id role content model stop_reason
+    stop_sequence stop_details usage container"""
+_KNOWN = frozenset(_KNOWN_NAMES.split())
+_HOLDING = ("delta", "content_block", "message")
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.encode
 
@@ -149,7 +154,7 @@ class Assembler:
         leaving, self._silent = [*self._silent, (frame, event)], []
         for _, left in leaving:
             self._delivered.note(left)
-        return _said(b"".join([early for early, _ in leaving]), event)
+        return _said(b"".join([early for early, _ in leaving]), [left for _, left in leaving])
 
     def _other(self, kind: Any, data: bytes) -> Delta | None:
         """Pass pings on once the stream has begun; an error ends it; what else is not known yet is left out."""
@@ -272,13 +277,23 @@ def event_frame(kind: str, data: bytes) -> bytes:
     return b"event: " + kind.encode() + b"\ndata: " + data + b"\n\n"
 
 
-def _said(frame: bytes, event: Mapping[str, Any]) -> Delta:
-    """Return what an event says. A block may begin with some of its text."""
+def _said(frame: bytes, events: Sequence[Mapping[str, Any]]) -> Delta:
+    """Return what the last of some events says, and what all of them add. A block may begin with some of its text."""
+    added = [more for event in events if (more := _added(event))]
+    also = _encode(added).decode() if added else ""
+    event = events[-1]
     spoken = event.get("delta") or event.get("content_block") or {}
     text, thinking, part = spoken.get("text"), spoken.get("thinking"), str(event.get("index", ""))
     if isinstance(text, str) and text:
-        return Delta(frame, "text", text, part)
+        return Delta(frame, "text", text, part, also=also)
     if isinstance(thinking, str) and thinking:
-        return Delta(frame, "thinking", thinking, part)
-    citation = spoken.get("citation")
-    return Delta(frame, also=_encode(citation).decode()) if citation else Delta(frame)
+        return Delta(frame, "thinking", thinking, part, also=also)
+    return Delta(frame, also=also)
+
+
+def _added(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an event says beside text: citations, and what is not known."""
+    said = [event, *[inner for name in _HOLDING if isinstance(inner := event.get(name), dict)]]
+    if all(one.keys() <= _KNOWN for one in said):
+        return {}
+    return {name: item for one in said for name, item in one.items() if name not in _KNOWN and item}

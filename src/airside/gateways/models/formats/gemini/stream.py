@@ -14,6 +14,10 @@ from airside.gateways.models.formats.port import BrokenAnswer, Delta
 from airside.gateways.models.formats.sse import Lines
 
 _SPOKEN = frozenset({"text", "thought", "thoughtSignature"})
+_KNOWN_NAMES = """
+    modelVersion responseId createTime usageMetadata index finishReason safetyRatings avgLogprobs tokenCount
+    logprobsResult"""
+_KNOWN = frozenset(_KNOWN_NAMES.split())
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.encode
 
@@ -61,6 +65,7 @@ class Assembler:
         self._pieces: list[str] = []  # of the last part's text
         self._at: list[str] = []  # which part of the response each part of the last event belongs to
         self._withholding = False
+        self._added: dict[str, Any] = {}  # what came beside text, and nobody has been told of yet
         self._silent = b""  # frames without text, kept until text follows: a retry stays possible
 
     def feed(self, data: bytes) -> list[Delta]:
@@ -103,12 +108,15 @@ class Assembler:
 
     def _said(self, frame: bytes, parts: list[dict[str, Any]]) -> list[Delta]:
         """Return what an event says, part by part; its bytes go with the first."""
+        also, self._added = _encode(self._added).decode() if self._added else "", {}
         said = []
         for part, at in zip(parts, self._at, strict=True):
             self._delivered.note(part)
-            said.append(Delta(frame, kind_of(part), part["text"], at) if part["text"] else Delta(frame))
-            frame = b""
-        return said or [Delta(frame)]
+            said.append(
+                Delta(frame, kind_of(part), part["text"], at, also=also) if part["text"] else Delta(frame, also=also)
+            )
+            frame, also = b"", ""
+        return said or [Delta(frame, also=also)]
 
     def _take(self, response: dict[str, Any]) -> list[dict[str, Any]]:
         """Merge an event and return its parts."""
@@ -116,6 +124,7 @@ class Assembler:
         self._at = []
         for name, item in response.items():
             known = self._response.get(name)
+            self._add_beside(name, item, known)
             if name == "usageMetadata" and isinstance(known, dict) and isinstance(item, dict):
                 self._response[name] = {**known, **item}
             else:
@@ -131,12 +140,17 @@ class Assembler:
         parts = content.pop("parts", None) or []
         for name, item in candidate.items():
             if item is not None:
+                self._add_beside(name, item, self._candidate.get(name))
                 self._candidate[name] = item
         self._candidate["content"] = {**self._candidate.get("content", {}), **content}
         for part in parts:
             self._add(part)
             self._at.append(str(len(self._parts)))
         return list(parts)
+
+    def _add_beside(self, name: str, item: Any, known: Any) -> None:
+        if name not in _KNOWN and item != known:
+            self._added[name] = item
 
     def _add(self, part: dict[str, Any]) -> None:
         """Add a part; text goes on with the text before it, unless that was signed."""

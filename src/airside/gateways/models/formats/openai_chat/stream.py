@@ -18,6 +18,10 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.encode
 _CHUNK = "chat.completion.chunk"
 _KNOWN = frozenset({"role", "content", "reasoning_content", "reasoning"})
+_KNOWN_OF_CHUNK = frozenset(
+    {"id", "object", "created", "model", "usage", "system_fingerprint", "service_tier", "obfuscation"}
+)
+_KNOWN_OF_CHOICE = frozenset({"index", "delta", "logprobs", "finish_reason"})
 
 
 class Delivered:
@@ -50,6 +54,7 @@ class Assembler:
         self._finish: str | None = None
         self._withholding = False
         self._silent = b""  # frames without text, kept until text follows: a retry stays possible
+        self._added: dict[str, Any] = {}  # what a provider adds beside the text, and nobody has been told of yet
         self._done = False
 
     def feed(self, data: bytes) -> list[Delta]:
@@ -94,9 +99,11 @@ class Assembler:
         if self._silent:
             frame, self._silent = self._silent + frame, b""
         text, thought = delta.get("content"), _thought(delta)
-        if len(delta) == 1 and text:
+        if len(delta) == 1 and text and not self._added:
             return Delta(frame, "text", text)
         also = "".join([_said(item) for name, item in delta.items() if name not in _KNOWN and item])
+        if self._added:
+            also, self._added = _said([self._added, also]), {}
         if text:
             return Delta(frame, "text", text, also=also + thought)
         return Delta(frame, "thinking", thought, also=also)
@@ -112,12 +119,16 @@ class Assembler:
         choices = chunk.pop("choices", None)
         for name, item in chunk.items():
             if item is not None:
+                if name not in _KNOWN_OF_CHUNK and item != self._head.get(name):
+                    self._added[name] = item
                 self._head[name] = item
         if not choices:
             return None
         choice = choices[0] if isinstance(choices, list) else None
         if not isinstance(choice, dict) or not isinstance(choice.get("delta"), dict | None):
             raise BrokenAnswer("a chunk of the stream has no readable choice")
+        if not choice.keys() <= _KNOWN_OF_CHOICE:
+            self._added.update({name: choice[name] for name in choice.keys() - _KNOWN_OF_CHOICE})
         return choice
 
     def _plain_text(self, delta: dict[str, Any], choice: dict[str, Any]) -> bool:

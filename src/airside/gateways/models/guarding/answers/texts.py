@@ -15,6 +15,16 @@ Path = tuple[str | int, ...]
 _SAID: Final = ("choices", "content", "output", "candidates")
 """Where answers hold what the model said: Chat Completions, Messages, Responses, Gemini."""
 
+_COUNTED: Final = frozenset({"usage", "usageMetadata", "system_fingerprint", "service_tier"})
+"""Fields of answers that count, or name the machine."""
+
+_ECHOED_NAMES: Final = """
+    conversation input instructions metadata moderation previous_response_id prompt prompt_cache_key
+    prompt_cache_options prompt_cache_retention reasoning safety_identifier text tool_choice tools truncation
+    user"""
+_ECHOED: Final = frozenset(_ECHOED_NAMES.split())
+"""What a response of the Responses API repeats of its request, which is the client's own."""
+
 _NAMES: Final = frozenset({"id", "type", "role", "status", "model", "object", "index", "namespace", "phase"})
 _REFERENCES: Final = frozenset({"call_id", "tool_use_id", "item_id", "container_id", "file_id"})
 _ENDS: Final = frozenset({"finish_reason", "finishReason", "stop_reason", "stop_sequence", "safetyRatings"})
@@ -53,6 +63,10 @@ def pieces(answer: Mapping[str, Any]) -> list[Piece]:
     for name in _SAID:
         if isinstance(answer.get(name), list):
             found += _in(answer[name], (name,), "text")
+    silent = _NO_TEXT | _COUNTED | (_ECHOED if answer.get("object") == "response" else frozenset())
+    for name, item in answer.items():
+        if name not in silent and not (name in _SAID and isinstance(item, list)):
+            found += _in(item, (name,), "other")  # what providers add: sources, results of searches
     return found
 
 
