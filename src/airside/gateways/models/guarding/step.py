@@ -27,7 +27,7 @@ from airside.guards.verdict import Judged
 
 NOTE: Final = "guards"
 NOTED_MAX: Final = 50
-CLEAN_MAX: Final = 50_000
+CLEAN_MAX: Final = 20_000
 REPLACED_MAX: Final = 4_096
 REPLACED_CHARS_MAX: Final = 16_384
 """Longer texts, with what stands in their place, are replaced anew in each turn."""
