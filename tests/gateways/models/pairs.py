@@ -16,6 +16,7 @@ from airside.gateways.models.provider import Routes
 from airside.gateways.models.providers.anthropic import AnthropicService
 from airside.gateways.models.providers.gemini import GeminiService
 from airside.gateways.models.providers.http import HttpProvider, Service
+from airside.gateways.models.providers.openai import OpenAI
 from airside.gateways.models.providers.services import OpenAICompatible
 from airside.gateways.models.upstream_http1 import Http1Upstream
 from tests.fake_providers.provider import FakeProvider, serving_all
@@ -23,6 +24,7 @@ from tests.fake_providers.script import KEY
 from tests.gateways.models.world import MODEL, PRICE, TOKEN, Spy, uvicorn_serving
 
 SERVICES: Mapping[str, Callable[[str, ProviderSettings], Service]] = {
+    "openai": OpenAI,
     "openai_compatible": OpenAICompatible,
     "anthropic": AnthropicService,
     "gemini": GeminiService,
@@ -53,7 +55,7 @@ async def pair(kind: str, spy: Spy | None = None, *, reserve: int = 8_192, **set
             raise AirsideError(Code.UNAUTHENTICATED)
 
     async with serving_all(fake) as places:
-        base_url = places.openai if kind == "openai_compatible" else places.root
+        base_url = places.openai if kind.startswith("openai") else places.root
         described = ProviderSettings(
             **{"kind": kind, "base_url": base_url, "api_key": SecretStr(KEY), **settings},
         )

@@ -121,3 +121,71 @@ async def test_fields_beside_the_text_of_a_stream_of_messages_are_checked(tmp_pa
         assert "See there." in answer.text
         assert SECRET not in answer.text
         assert SECRET.encode() not in g.delivered
+
+
+def _responses(added: dict[str, Any] | None = None, at: str = "", odd: dict[str, Any] | None = None) -> bytes:
+    """Return a stream of one message; `added` stands in the event (or the part of the item) `at`, `odd` is an event."""
+    part = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
+    item = {"id": "msg_1", "type": "message", "status": "in_progress", "role": "assistant", "content": []}
+    head = {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "model": MODEL,
+        "status": "in_progress",
+        "output": [],
+    }
+    place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    said = part | {"text": "See there."}
+    done = item | {"status": "completed", "content": [said]}
+    events: list[dict[str, Any]] = [
+        {"type": "response.created", "response": head},
+        {"type": "response.output_item.added", "output_index": 0, "item": item},
+        {"type": "response.content_part.added", **place, "part": part},
+        {"type": "response.output_text.delta", **place, "delta": "See ", "logprobs": []},
+        {"type": "response.output_text.delta", **place, "delta": "there.", "logprobs": []},
+        {"type": "response.output_text.done", **place, "text": "See there.", "logprobs": []},
+        {"type": "response.content_part.done", **place, "part": said},
+        {"type": "response.output_item.done", "output_index": 0, "item": done},
+    ]
+    for number, event in enumerate(events):
+        if event["type"] == at:
+            events[number] = (
+                event | {"part": event["part"] | (added or {})} if "part" in event else event | (added or {})
+            )
+    if odd:
+        events.insert(4, odd)
+    usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+    events.append(
+        {"type": "response.completed", "response": head | {"status": "completed", "output": [done], "usage": usage}}
+    )
+    told = [json.dumps(event | {"sequence_number": number}) for number, event in enumerate(events)]
+    return b"".join([f"event: {json.loads(one)['type']}\ndata: {one}\n\n".encode() for one in told])
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"odd": {"type": "response.search.found", "results": [{"title": f"the key {SECRET}"}]}},
+        {"at": "response.output_text.delta", "added": {"sources": [f"https://known.example/?key={SECRET}"]}},
+        {"at": "response.content_part.done", "added": {"annotations": [{"type": "note", "text": SECRET}]}},
+        {"at": "response.content_part.added", "added": {"text": f"the key {SECRET}"}},
+    ],
+)
+async def test_what_a_responses_stream_says_beside_its_text_is_checked(tmp_path: Path, spoilt: dict[str, Any]) -> None:
+    async with guarded(tmp_path, kind="openai") as g:
+        raw = _responses(**spoilt)
+        g.pair.fake.faults.append(Fault(status=200, raw=raw, content_type="text/event-stream"))
+        answer = await g.pair.post("/v1/responses", {"model": MODEL, "input": "Where?", "stream": True})
+        assert answer.status_code == 200
+        assert "response.completed" in answer.text
+        assert "See there." in answer.text
+        assert SECRET not in answer.text
+
+
+async def test_a_harmless_responses_stream_passes_as_it_came(tmp_path: Path) -> None:
+    async with guarded(tmp_path, kind="openai") as g:
+        raw = _responses(at="response.content_part.done", added={"annotations": [{"type": "note", "text": "fine"}]})
+        g.pair.fake.faults.append(Fault(status=200, raw=raw, content_type="text/event-stream"))
+        answer = await g.pair.post("/v1/responses", {"model": MODEL, "input": "Where?", "stream": True})
+        assert '"text": "fine"' in answer.text

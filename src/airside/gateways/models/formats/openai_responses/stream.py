@@ -19,9 +19,28 @@ _ENDS = frozenset({"response.completed", "response.incomplete"})
 _STARTS = frozenset({"response.created", "response.in_progress", "response.queued"})
 _LIVE_ITEMS = frozenset({"message", "reasoning"})
 _TEXT = "response.output_text.delta"
-_ANNOTATION = "response.output_text.annotation.added"
 _THINKING = frozenset({"response.reasoning_summary_text.delta", "response.reasoning_text.delta"})
 _LIVE = _THINKING | {_TEXT, "response.refusal.delta"}
+_TELLING = (
+    _LIVE
+    | _STARTS
+    | frozenset(
+        {
+            *("response.output_item.added", "response.output_item.done"),
+            *("response.content_part.added", "response.content_part.done"),
+            *("response.output_text.done", "response.refusal.done"),
+            *("response.reasoning_summary_part.added", "response.reasoning_summary_part.done"),
+            *("response.reasoning_summary_text.done", "response.reasoning_text.done"),
+        }
+    )
+)
+"""Events that say nothing beside the text which stands in deltas, but for what `_added` finds in them."""
+_PLACES = frozenset({"type", "sequence_number", "item_id", "output_index", "content_index", "summary_index"})
+_FIELDS = _PLACES | {"delta", "text", "refusal", "part", "item", "response", "logprobs", "obfuscation"}
+_PIECES = frozenset(
+    {"id", "type", "status", "role", "phase", "content", "summary", "text", "refusal", "logprobs", "encrypted_content"}
+)
+_TEXTS = frozenset({"text", "refusal"})  # what is done repeats its deltas; what begins might say more than they
 _PASSING = frozenset({"server_error", "rate_limit_exceeded", "vector_store_timeout"})
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.encode
@@ -114,18 +133,37 @@ class Assembler:
             return None
         leaving, self._silent = [*self._silent, (event, data)], []
         frames = b"".join([self._sent(event, data) for event, data in leaving])
-        part = str(events.place(event))
+        part, also = str(events.place(event)), "".join([_added(event) for event, _ in leaving])
         if kind in _THINKING:
-            return Delta(frames, "thinking", text, part)
+            return Delta(frames, "thinking", text, part, also=also)
         if kind == _TEXT:
-            return Delta(frames, "text", text, part)
-        return Delta(frames, also=text or (_encode(event).decode() if kind == _ANNOTATION else ""))
+            return Delta(frames, "text", text, part, also=also)
+        return Delta(frames, also=f"{text}\n{also}" if text and also else text or also)
 
     def _sent(self, event: dict[str, Any], data: bytes) -> bytes:
         if type(event.get("sequence_number")) is not int:
             event["sequence_number"], data = self._delivered.number, b""
         self._delivered.note(event)
         return events.frame(event, data)
+
+
+def _added(event: Mapping[str, Any]) -> str:
+    """Return, as JSON, what an event says beside the text of deltas: citations, and what is not known."""
+    if event["type"] not in _TELLING:
+        return _encode(event).decode()
+    known = _PIECES if event["type"].endswith(".done") else _PIECES - _TEXTS
+    more = [event[name] for name in event.keys() - _FIELDS]
+    pieces = [event.get("item"), event.get("part")]
+    while pieces:
+        piece = pieces.pop()
+        if isinstance(piece, dict):
+            more += [piece[name] for name in piece.keys() - known if piece[name]]
+            pieces += [inner for name in ("content", "summary") for inner in _list(piece.get(name))]
+    return _encode(more).decode() if more else ""
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def check(response: Mapping[str, Any]) -> None:
