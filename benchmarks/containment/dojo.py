@@ -5,14 +5,12 @@ model providers that it names as its needs: nothing here asks a model.
 """
 
 import importlib
-import os
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import platformdirs
+from benchmarks.installed import installed
 
 VERSION = "v1.2.2"
 LOCK = Path(__file__).with_name("requirements.containment.lock")
@@ -21,26 +19,7 @@ _PIPELINE = "agentdojo.agent_pipeline"
 
 def install() -> Path:
     """Install what the lock names, if it is not there yet, and return the folder."""
-    chosen = os.environ.get("AIRSIDE_BENCH_PEERS")
-    cache = Path(chosen) if chosen else Path(platformdirs.user_cache_path("airside-bench")) / "peers"
-    folder = cache / "agentdojo"
-    done = folder / ".lock"
-    if done.is_file() and done.read_bytes() == LOCK.read_bytes():
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--upgrade",
-    ]
-    subprocess.run([*command, "--require-hashes", "-r", str(LOCK), "--target", str(folder)], check=True, timeout=600)
-    done.write_bytes(LOCK.read_bytes())
-    return folder
+    return installed("agentdojo", LOCK)
 
 
 def suites() -> dict[str, Any]:

@@ -9,24 +9,20 @@ templates that its attacks put them in, and the texts of its environments.
 import ast
 import csv
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import platformdirs
-
 from airside.guards.finding import Place
 from benchmarks.containment import dojo
+from benchmarks.installed import installed
 
 LOCK = Path(__file__).with_name("requirements.injection.lock")
 TEXT_CHARS_MIN = 30  # of what stands in AgentDojo's environments
 
 
 class Corpus(NamedTuple):
-    """Texts of one origin. `counted`: whether they make up the figures of FIGURES, or are told beside them."""
+    """Texts of one origin. `counted`: whether they make up the figures that have a mark, or are told beside them."""
 
     name: str
     place: Place
@@ -37,17 +33,7 @@ class Corpus(NamedTuple):
 
 def install() -> Path:
     """Install what the lock names, if it is not there yet, and return the folder."""
-    chosen = os.environ.get("AIRSIDE_BENCH_PEERS")
-    cache = Path(chosen) if chosen else Path(platformdirs.user_cache_path("airside-bench")) / "peers"
-    folder = cache / "injection"
-    done = folder / ".lock"
-    if done.is_file() and done.read_bytes() == LOCK.read_bytes():
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--upgrade"]
-    subprocess.run([*pip, "--require-hashes", "-r", str(LOCK), "--target", str(folder)], check=True, timeout=600)
-    done.write_bytes(LOCK.read_bytes())
-    return folder
+    return installed("injection", LOCK)
 
 
 def corpora() -> Iterator[Corpus]:

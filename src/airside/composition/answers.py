@@ -6,10 +6,11 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from airside.composition.guarding import passes
 from airside.config.guards import GuardSettings
 from airside.core.call import Call, Outcome
 from airside.core.errors import AirsideError, Code
-from airside.core.ports import Forward, Step
+from airside.core.ports import Step
 from airside.core.run import Identity
 from airside.gateways.models.asides import Asides
 from airside.gateways.models.guarding.answers.checks import Checks
@@ -24,7 +25,7 @@ _REPLY_BYTES_MAX = 65_536
 def answers_step(settings: GuardSettings, checks: Checks, asides: Asides | None) -> Step:
     """Return the step that checks what comes from models; without `asides`, that of asides themselves."""
     if not settings.enabled:
-        return _passes
+        return passes
     return GuardOut(checks, Repair(settings.repair, asides) if asides is not None else None)
 
 
@@ -54,8 +55,3 @@ async def post(url: str, value: Mapping[str, Any], *, timeout_s: float) -> Any:
             raise AirsideError(Code.UPSTREAM_FAILED, f"a hook answered {answer.status}")
         data = await answer.content.read(_REPLY_BYTES_MAX)
         return msgspec.json.decode(data)
-
-
-async def _passes(call: Call, forward: Forward) -> Outcome:
-    """Stand where guards are turned off."""
-    return await forward(call)

@@ -16,7 +16,7 @@ from airside.guards.spotlight.marks import Marks
 
 def guard_step(settings: Settings, guards: Guards) -> Step:
     """Return the step that checks what goes to models."""
-    return GuardIn(guards) if settings.guards.enabled else _passes
+    return GuardIn(guards) if settings.guards.enabled else passes
 
 
 def spotlight_step(ground: Ground, canaries: Canaries) -> Step:
@@ -35,6 +35,6 @@ def _spotlight_of(settings: Settings) -> Callable[[str], SpotlightSettings]:
     return lambda agent: own.get(agent, settings.guards.spotlight)
 
 
-async def _passes(call: Call, forward: Forward) -> Outcome:
+async def passes(call: Call, forward: Forward) -> Outcome:
     """Stand where a step is turned off."""
     return await forward(call)

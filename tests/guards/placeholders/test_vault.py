@@ -3,9 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,18 +19,6 @@ from tests.journal.world import who
 
 KEY = b"k" * 32
 ANNA, BOB, MAIL = Value("PERSON", "Anna Berg"), Value("PERSON", "Bob"), Value("EMAIL", "anna@berg.test")
-
-
-@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest) -> Any:
-    return "memory:" if request.param == "memory" else request.getfixturevalue("postgres_url")
-
-
-@pytest.fixture
-async def backend(url: str) -> AsyncIterator[Backend]:
-    connected = await connect(url, settings=DatabaseSettings(), executor_id="gw-1")
-    yield connected
-    await connected.close()
 
 
 def vault(backend: Backend, values_max: int = 100) -> Vault:

@@ -1,30 +1,16 @@
 """The risk of runs: what rises is known at once, written soon, and goes with tasks that are handed on."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from airside.config.settings import DatabaseSettings
 from airside.core.errors import AirsideError, Code
 from airside.core.ports import Query
 from airside.guards.finding import Finding, Guard, Place
 from airside.guards.risk.runs import RunRisks
-from airside.journal.backend import Backend, connect
+from airside.journal.backend import Backend
 from tests.journal.world import who
-
-
-@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest) -> Any:
-    return "memory:" if request.param == "memory" else request.getfixturevalue("postgres_url")
-
-
-@pytest.fixture
-async def backend(url: str) -> AsyncIterator[Backend]:
-    connected = await connect(url, settings=DatabaseSettings(), executor_id="gw-1")
-    yield connected
-    await connected.close()
 
 
 def finding(score: float, guard: Guard = Guard.INJECTION, rule: str = "r") -> Finding:

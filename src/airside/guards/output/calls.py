@@ -53,7 +53,7 @@ _DANGERS: Final[Mapping[str, Any]] = {
     "path": _any_of(
         r"(?:^|[\\/])\.\.[\\/](?:\.\.[\\/])+",
         r"\.\.(?:%2f|%5c)",
-        r"(?:^|[\s\"'=])(?:/etc/(?:passwd|shadow|sudoers)|/proc/self/|/root/\.|~/\.ssh|[a-z]:\\windows\\)",
+        r"(?:^|[\s\"'=])(?:/(?:etc/(?:passwd|shadow|sudoers)|proc/self/|root/\.)|~/\.ssh|[a-z]:\\windows\\)",
         r"\.ssh/id_[a-z0-9]+|\.aws/credentials|\.kube/config",
     ),
     "sql": _any_of(

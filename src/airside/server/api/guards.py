@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from airside.config.guards import GuardName, ModeName, PlaceName
+from airside.config.guards import PlaceName
 from airside.guards.cases.book import CaseBook, Kept
 from airside.guards.cases.written import Case, Expected
 from airside.runs.cursor import BEGINNING, cursor_of, place_of
@@ -20,14 +20,8 @@ CaseId = Annotated[str, Path(max_length=100, description="`case_` and 26 charact
 TEXT_CHARS_MAX = 1_048_576
 
 
-class ExpectedBody(Body):
+class ExpectedBody(Body, Expected):
     """One finding that there must be."""
-
-    guard: GuardName
-    rule: str = Field(default="", max_length=200)
-    kind: str = Field(default="", max_length=100)
-    found: str = Field(default="", max_length=100_000)
-    mode: ModeName | None = None
 
 
 class CaseBody(Body):
@@ -68,8 +62,7 @@ async def cases(principal: Operator, plane: PlaneOf, limit: Limit = 50, cursor: 
 @router.post("/cases", status_code=201)
 async def keep(principal: Reviewer, plane: PlaneOf, body: CaseBody) -> dict[str, Any]:
     """Keep a case: a false alarm, or something that was missed."""
-    expect = tuple(Expected.model_validate(one.model_dump()) for one in body.expect)
-    case = Case(text=body.text, place=body.place, agent=body.agent, expect=expect)
+    case = Case(text=body.text, place=body.place, agent=body.agent, expect=tuple(body.expect))
     book, by = _book(plane), principal.key_id
     made = await book.add(principal.tenant_id, case, by=by, because=body.because, run_id=body.run_id)
     return {"case_id": made}
